@@ -1,0 +1,121 @@
+"""What the core is handed by the edge: a connection to talk to, an encoder, and verdicts on posts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from actors.commands import Command
+from actors.events import Entry, Event
+from actors.runtime.actor import ActorId, R, Request
+from actors.runtime.plain import Message, Plain
+from actors.runtime.promise import Promise
+
+
+class Payload:
+    """One encoded event for many connections. A transport keeps its framed form beside the bytes.
+
+    `text` is the UTF-8 JSON of the event. `framed` is the same bytes for every WebSocket, since a server's frames
+    carry no mask; the first connection that sends it fills it in.
+    """
+
+    __slots__ = ("framed", "text")
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.framed: bytes | None = None
+
+
+class Port(Protocol):
+    """A connection, as its session sees it. All calls return at once; writes are joined per loop turn."""
+
+    def emit(self, event: Event) -> None:
+        """Encode an event for this client alone and queue it."""
+
+    def push(self, payload: Payload) -> None:
+        """Queue an encoded event that others get too."""
+
+    def backlog(self) -> int:
+        """Bytes queued and not yet taken by the operating system."""
+
+    def pause(self) -> None:
+        """Stop reading from the client (safe to repeat)."""
+
+    def resume(self) -> None:
+        """Read again (safe to repeat)."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what is queued, then close with a WebSocket close code."""
+
+    def on_drained(self, callback: Callable[[], None]) -> None:
+        """Call back once, when the backlog has fallen to nothing."""
+
+
+EncodeEntry = Callable[[Entry], bytes]
+"""Turns an entry into the bytes that every client gets; handed to the room's cell so that it is encoded once."""
+
+
+class Subject(NamedTuple):
+    """What a verdict is asked about."""
+
+    user: str
+    device: str
+    room: str
+    body: str
+    direct: bool
+    account_age_s: float
+
+
+class Verdict(Plain, frozen=True, gc=False):
+    """What the spam filter says of one post."""
+
+    allow: bool
+    reason: str = ""
+    """For the sender, where it is not allowed."""
+    retry_after: float | None = None
+
+
+class Verdicts(Protocol):
+    """The verdict port. `judge` answers at once, or with a promise where the policy wants to wait."""
+
+    def judge(self, subject: Subject, now: float) -> Verdict | Promise[Verdict]:
+        """The verdict on one post."""
+
+
+class AllowAll:
+    """No filter: every post passes."""
+
+    _YES = Verdict(True)
+
+    def judge(self, subject: Subject, now: float) -> Verdict:
+        """Yes."""
+        return self._YES
+
+
+
+
+class SessionHandle(Protocol):
+    """A session, as its connection sees it."""
+
+    def command(self, command: Command) -> None:
+        """Hand over one decoded frame. A full mailbox pauses reading through `Port.pause`."""
+
+    def closed(self) -> None:
+        """The connection is gone: the session ends."""
+
+
+class Sessions(Protocol):
+    """Where the gateway gets sessions from."""
+
+    def open(self, port: Port, address: str) -> SessionHandle:
+        """A session for a new connection from a client's (true) address. Raises `Overloaded` where the cell is full."""
+
+
+class Asker(Protocol):
+    """The actor system, as the HTTP API and the command line see it."""
+
+    def ask(self, to: ActorId, request: Request[R], *, timeout: float = 5.0) -> Promise[R]:
+        """As `Context.ask`, from outside of any actor."""
+
+    def tell(self, to: ActorId, message: Message) -> None:
+        """As `Context.tell`."""

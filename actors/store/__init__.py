@@ -1,0 +1,1 @@
+"""Durable state: one protocol, several stores, one conformance suite."""
