@@ -1,0 +1,43 @@
+# Everything runs in an environment of its own, which the first call makes. Python 3.11 to 3.14, git and make suffice.
+PYTHON ?= python3
+ENV := .venv/bin
+
+.PHONY: run test quick style types web web-test bench soak lock clean environment
+.DEFAULT_GOAL := run
+
+run: web            ## start the server here; Ctrl-C ends it
+	$(ENV)/python -m cluster.cli up $(UP)
+
+test: web style types web-test      ## everything
+	$(ENV)/python -m pytest $(TESTS)
+
+quick: environment  ## what takes about a minute
+	$(ENV)/python -m pytest -m "not slow" $(TESTS)
+
+style: environment
+	$(ENV)/ruff check .
+	$(ENV)/ruff format --check .
+
+types: environment
+	$(ENV)/mypy
+
+web: environment
+	$(ENV)/python tools/web.py build
+
+web-test: web
+	$(ENV)/python tools/web.py test
+
+bench: environment  ## the table of figures, as multiples of a bare relay
+	$(ENV)/python -m cluster.cli bench all $(BENCH)
+
+soak: environment   ## rounds of killing under load
+	$(ENV)/python -m pytest -m slow tests/faults $(TESTS)
+
+lock: environment   ## UPGRADE=--upgrade moves to newer versions
+	PATH="$(CURDIR)/$(ENV):$$PATH" $(ENV)/python tools/lock.py $(UPGRADE)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis gateway/web/dist gateway/web/node_modules
+
+environment:
+	@$(PYTHON) tools/environment.py
