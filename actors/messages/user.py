@@ -62,6 +62,16 @@ class SetProfile(Request[Profile], frozen=True, gc=False):
     admin: bool | None = None
 
 
+class Rehash(Request[None], frozen=True, gc=False):
+    """The same password under stronger parameters: replaces the text `old`, and ends no session.
+
+    Where `old` is not the text that stands (the password was changed meanwhile) nothing happens.
+    """
+
+    old: str
+    new: str
+
+
 class LogIn(Request[None], frozen=True, gc=False):
     """Add a device. `disabled` where the account is; the longest unseen goes beyond 50 devices."""
 
