@@ -1,0 +1,1 @@
+"""The composition root: cells on Ray, the command line, measuring."""

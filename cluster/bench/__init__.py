@@ -1,0 +1,1 @@
+"""Load, measured against a bare relay; and the checker of histories."""

@@ -1,0 +1,201 @@
+"""How each server is spoken to: its tokens, its rooms, the frames of a post. The scenarios know no server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from actors.naming import direct_room
+from cluster.bench.bare import bare_token
+from cluster.bench.lean_client import LeanClient, LoadError, connect, text_frame
+
+MSG, SENT = ord("m"), ord("s")
+"""The byte of a frame at `TAG_AT` that tells a delivery and the answer to a post from all others."""
+TAG_AT = 6
+"""Where the tag starts in ``{"t":"msg",...``, the form that every server here writes."""
+CONNECTING_AT_ONCE = 64
+"""Connections that are set up side by side."""
+_ANSWER_TIMEOUT_S = 30.0
+_PAGE = 200
+
+
+class Account(NamedTuple):
+    """A user of a server and the token of one device."""
+
+    user: str
+    token: str
+
+
+class Member:
+    """A connected account. While it is being set up, `ask` waits for answers; then a scenario takes the frames."""
+
+    def __init__(self, client: LeanClient, account: Account) -> None:
+        self.client = client
+        self.account = account
+        # q -> who waits for its answer
+        self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._q = 0
+        client.on_frame = self._answer
+
+    async def ask(self, frame: dict[str, Any]) -> dict[str, Any]:
+        """The server's answer to a request; `LoadError` where it is refused."""
+        self._q += 1
+        frame["q"] = self._q
+        return await self._wait(self._q, frame)
+
+    async def greet(self, frame: dict[str, Any]) -> dict[str, Any]:
+        """The welcome that answers a `hello`."""
+        return await self._wait(0, frame)
+
+    async def _wait(self, q: int, frame: dict[str, Any]) -> dict[str, Any]:
+        waiter = self._asked[q] = asyncio.get_running_loop().create_future()
+        self.client.write(text_frame(orjson.dumps(frame)))
+        try:
+            answer = await asyncio.wait_for(waiter, _ANSWER_TIMEOUT_S)
+        except TimeoutError as error:
+            raise LoadError(f"no answer to {frame['t']} ({self.client.why_gone()})") from error
+        if answer["t"] in ("error", "refused"):
+            raise LoadError(f"{frame['t']} was refused: {answer}")
+        return answer
+
+    def _answer(self, data: bytes, start: int, stop: int) -> None:
+        frame = orjson.loads(data[start:stop])
+        if frame["t"] in ("welcome", "ok", "page", "error"):
+            waiter = self._asked.pop(frame.get("q", 0), None)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(frame)
+
+
+class Dialect(Protocol):
+    """What differs between the servers."""
+
+    name: str
+    post_tag: bytes
+    """Tag of a post to one other user."""
+    room_tag: bytes
+    """Tag of a post to a room."""
+
+    def accounts(self) -> Sequence[Account]:
+        """Those who can log in."""
+
+    def hello(self, account: Account) -> dict[str, Any]:
+        """The first frame."""
+
+    async def open_pair(self, a: Member, b: Member) -> tuple[str, str]:
+        """Where `a` and where `b` posts to so that the other gets it."""
+
+    async def open_room(self, members: Sequence[Member]) -> str:
+        """A room with all of them."""
+
+    def own_mark(self, account: Account) -> bytes:
+        """What a room's frame contains that tells this poster that its post is through."""
+
+    def pulls(self, room: str, head: int) -> list[bytes]:
+        """Frames that fetch everything up to `head`, one after the other."""
+
+    def entries(self, data: bytes, start: int, stop: int) -> int:
+        """How many messages of the past a frame holds."""
+
+
+class BareDialect:
+    """The bare relay: a post goes to a user's name, `say` to all who are online."""
+
+    name = "bare"
+    post_tag = b"post"
+    room_tag = b"say"
+
+    def __init__(self, prefix: str, count: int) -> None:
+        self._accounts = [Account(f"{prefix}{index}", bare_token(prefix, index)) for index in range(count)]
+
+    def accounts(self) -> Sequence[Account]:
+        """See `Dialect`."""
+        return self._accounts
+
+    def hello(self, account: Account) -> dict[str, Any]:
+        """See `Dialect`."""
+        return {"t": "hello", "v": 1, "token": account.token}
+
+    async def open_pair(self, a: Member, b: Member) -> tuple[str, str]:
+        """See `Dialect`."""
+        return b.account.user, a.account.user
+
+    async def open_room(self, members: Sequence[Member]) -> str:
+        """See `Dialect`."""
+        return "everybody"
+
+    def own_mark(self, account: Account) -> bytes:
+        """See `Dialect`."""
+        return b'"user":"%b"' % account.user.encode()
+
+    def pulls(self, room: str, head: int) -> list[bytes]:
+        """See `Dialect`: the relay pushes all that it has for one request."""
+        return [text_frame(b'{"t":"pull"}')]
+
+    def entries(self, data: bytes, start: int, stop: int) -> int:
+        """See `Dialect`: one frame, one message."""
+        return 1
+
+
+class WarblerDialect:
+    """Warbler's own protocol."""
+
+    name = "warbler"
+    post_tag = b"post"
+    room_tag = b"post"
+
+    def __init__(self, accounts: Sequence[Account]) -> None:
+        self._accounts = list(accounts)
+
+    def accounts(self) -> Sequence[Account]:
+        """See `Dialect`."""
+        return self._accounts
+
+    def hello(self, account: Account) -> dict[str, Any]:
+        """See `Dialect`."""
+        return {"t": "hello", "v": 1, "token": account.token, "agent": "warbler-bench"}
+
+    async def open_pair(self, a: Member, b: Member) -> tuple[str, str]:
+        """See `Dialect`."""
+        await a.ask({"t": "direct", "user": b.account.user})
+        room = direct_room(a.account.user, b.account.user)
+        return room, room
+
+    async def open_room(self, members: Sequence[Member]) -> str:
+        """See `Dialect`."""
+        owner = members[0]
+        frame = {"t": "create", "key": f"bench-{owner.account.user}", "name": "Load", "public": True, "members": []}
+        room = room_of(await owner.ask(frame))
+        for first in range(1, len(members), CONNECTING_AT_ONCE):
+            group = members[first : first + CONNECTING_AT_ONCE]
+            await asyncio.gather(*(member.ask({"t": "join", "room": room}) for member in group))
+        return room
+
+    def own_mark(self, account: Account) -> bytes:
+        """See `Dialect`."""
+        return b'{"t":"sent"'
+
+    def pulls(self, room: str, head: int) -> list[bytes]:
+        """See `Dialect`."""
+        frames = ({"t": "pull", "q": 1, "room": room, "after": after, "limit": _PAGE} for after in range(0, head, _PAGE))
+        return [text_frame(orjson.dumps(frame)) for frame in frames]
+
+    def entries(self, data: bytes, start: int, stop: int) -> int:
+        """See `Dialect`: a page of entries."""
+        frame = orjson.loads(data[start:stop])
+        return len(frame["entries"]) if frame["t"] == "page" else 0
+
+
+def room_of(answer: dict[str, Any]) -> str:
+    """The room that an answer names."""
+    room = answer["result"]["room"]
+    return str(room["room"] if isinstance(room, dict) else room)
+
+
+async def join_server(url: str, dialect: Dialect, account: Account) -> Member:
+    """Connect and log in."""
+    member = Member(await connect(url), account)
+    await member.greet(dialect.hello(account))
+    return member

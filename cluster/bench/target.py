@@ -1,0 +1,77 @@
+"""The servers under load: the bare relay, a cell that we start, or one that runs already.
+
+The command line of a cell stands here and nowhere else in this package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cluster.bench.lean_client import LoadError
+from cluster.bench.measure import pin, with_children
+
+SERVER_CORE = 0
+"""Servers run here, the load generator on `LOAD_CORE`, so that neither takes the other's time."""
+LOAD_CORE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server that listens."""
+
+    urls: tuple[str, ...]
+    """``http://host:port`` of its edges; clients are spread over them."""
+    pids: tuple[int, ...]
+    """Its processes, whose CPU and memory count."""
+    daemon_pids: tuple[int, ...] = ()
+    """Processes beside it, shown apart."""
+    folder: Path = field(default_factory=Path.cwd)
+    """On the disk that it writes to."""
+
+    def url(self, index: int) -> str:
+        """The edge of the client with this index."""
+        return self.urls[index % len(self.urls)]
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], *, core: int | None, environment: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server process on a core, and the line that it printed when it was ready; killed at the end."""
+    # The affinity is inherited: set before the start, it also holds for threads that are made in the first moment.
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    pin(0, core)
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
+    finally:
+        if before is not None:
+            os.sched_setaffinity(0, before)
+    try:
+        yield process, _ready_line(process, command)
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _ready_line(process: subprocess.Popen[str], command: Sequence[str]) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("ready"):
+            return line.strip()
+    raise LoadError(f"the server ended before it was ready: {' '.join(command)} (exit {process.wait()})")
+
+
+@contextlib.contextmanager
+def bare_relay(prefix: str, users: int, past: int, *, core: int | None = SERVER_CORE) -> Iterator[Target]:
+    """A bare relay with these users, and `past` messages that it pushes on request."""
+    command = [sys.executable, "-m", "cluster.bench.bare", prefix, str(users), str(past)]
+    with started(command, core=core) as (process, line):
+        yield Target((f"http://127.0.0.1:{line.split()[1]}",), tuple(with_children([process.pid])))
