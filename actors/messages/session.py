@@ -1,0 +1,77 @@
+"""Messages between a session and its user, and from the edge's clock."""
+
+from __future__ import annotations
+
+from actors.events import RoomInfo
+from actors.messages.user import Identity
+from actors.runtime.actor import ActorId, Request
+from actors.runtime.plain import Message
+
+
+class Attached(Message, frozen=True, gc=False):
+    """The answer to `Attach`."""
+
+    identity: Identity
+    since: int
+    rooms: list[RoomInfo]
+    """Rooms with a standing mark (`marked`, head unknown) and rooms that changed since `since`."""
+    cursors: list[int]
+    """This device's cursor in each of `rooms`; -1 where it has none."""
+    large: list[str]
+    """Rooms whose entries come by relay."""
+    more: bool
+
+
+class Attach(Request[Attached], frozen=True, gc=False):
+    """To a user: a session with this token is live from now on. `bad_token`, `disabled`."""
+
+    token: bytes
+    session: ActorId
+    since: int
+
+
+class CursorsMoved(Message, frozen=True, gc=False):
+    """To a user: the device has everything up to these seqs."""
+
+    device: str
+    rooms: dict[str, int]
+
+
+class HasRead(Message, frozen=True, gc=False):
+    """To a user (from a session) and to a room (from a session): the person has read up to `seq`."""
+
+    origin: ActorId
+    user: str
+    room: str
+    seq: int
+
+
+class ReadTold(Message, frozen=True, gc=False):
+    """To a session: `user` has read the room up to `seq`."""
+
+    room: str
+    user: str
+    seq: int
+
+
+class RoomTold(Message, frozen=True, gc=False):
+    """To a session: this person's view of a room changed."""
+
+    info: RoomInfo
+    since: int
+    large: bool
+
+
+class Dismiss(Message, frozen=True, gc=False):
+    """To a session: close the connection with this code."""
+
+    code: int
+    reason: str
+
+
+class Tick(Message, frozen=True, gc=False):
+    """A timer of the actor itself."""
+
+
+class Wake(Message, frozen=True, gc=False):
+    """To a room: be active; what is owed is done by starting."""

@@ -1,0 +1,101 @@
+"""What a room remembers of each device's posts: the rule of `n`.
+
+A device numbers its posts to a room from 1 without holes, at most 64 of them unanswered. So the last 64 numbers of a
+device are all that can be repeated: for each, its id and seq. Checkpoints keep the seqs; ids come back with the tail
+of the log, or are read where a repeat needs one (`Known.id` is then empty).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from actors.commands import MAX_UNANSWERED
+from actors.errors import ChatError
+
+
+class Known(NamedTuple):
+    """A post that is stored."""
+
+    seq: int
+    id: str
+    """Empty where only the checkpoint knows it."""
+
+
+class DeviceNumbers:
+    """The posts of one device to one room."""
+
+    __slots__ = ("last", "recent")
+
+    def __init__(self, last: int = 0, recent: list[Known] | None = None) -> None:
+        self.last = last
+        """The last `n` that is stored."""
+        self.recent = recent if recent is not None else []
+        """The last posts, newest last; `recent[-1]` is that of `last`."""
+
+    def find(self, n: int) -> Known | None:
+        """What was stored under a number; None where it is too long ago."""
+        at = n - self.last - 1 + len(self.recent)
+        return self.recent[at] if 0 <= at < len(self.recent) else None
+
+    def add(self, n: int, seq: int, post_id: str) -> None:
+        """Note the next post."""
+        self.last = n
+        self.recent.append(Known(seq, post_id))
+        if len(self.recent) >= 2 * MAX_UNANSWERED:  # trimmed seldom: cheaper than a ring
+            del self.recent[:-MAX_UNANSWERED]
+
+
+class Numbers:
+    """The posts of all devices to one room."""
+
+    def __init__(self) -> None:
+        self._devices: dict[str, DeviceNumbers] = {}
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    def of(self, device: str) -> DeviceNumbers:
+        """The record of a device, made where it is new."""
+        record = self._devices.get(device)
+        if record is None:
+            record = self._devices[device] = DeviceNumbers()
+        return record
+
+    def last(self, device: str) -> int:
+        """The last number of a device; 0 where it never posted."""
+        record = self._devices.get(device)
+        return record.last if record is not None else 0
+
+    def known(self, device: str, n: int) -> Known:
+        """What is stored under a used number. `number_used` where that is too long ago to tell."""
+        record = self.of(device)
+        known = record.find(n)
+        if known is None:
+            raise number_used(record.last)
+        return known
+
+    def encode(self) -> bytes:
+        """For the checkpoint."""
+        return msgspec.msgpack.encode(
+            {device: [record.last, [known.seq for known in record.recent[-MAX_UNANSWERED:]]] for device, record in self._devices.items()}
+        )
+
+    @classmethod
+    def decode(cls, blob: bytes) -> Numbers:
+        """From a checkpoint."""
+        numbers = cls()
+        for device, (last, seqs) in msgspec.msgpack.decode(blob, type=dict[str, tuple[int, list[int]]]).items():
+            numbers._devices[device] = DeviceNumbers(last, [Known(seq, "") for seq in seqs])
+        return numbers
+
+
+def number_used(last: int) -> ChatError:
+    """The refusal of a number that belongs to another post."""
+    return ChatError("number_used", last=last)
+
+
+def number_expected(n: int) -> ChatError:
+    """The refusal of a hole."""
+    return ChatError("expected", n=n)

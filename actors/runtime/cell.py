@@ -1,0 +1,358 @@
+"""A cell: thousands of actors in one process, found by address, one message at a time each.
+
+    tell/ask ──> here? ── yes ──> mailbox ──> ready list ──> one turn per loop turn
+                  │no
+                  ├─ pinned to another life, or slot of another life ──> Remote (links)
+                  └─ ours, not active ──> activate by the kind's factory
+
+The cell owns the slots that it was told to open (`open_slots`); it never decides ownership itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Protocol
+
+from actors.errors import ChatError, Overloaded, Unavailable, Unknown
+from actors.runtime.activation import Activation, Call
+from actors.runtime.actor import Actor, ActorId, Context, R, Request, StopReason, kind_of, life_of
+from actors.runtime.context import CellContext
+from actors.runtime.idle import IdleSweep
+from actors.runtime.kinds import Kind
+from actors.runtime.plain import Message
+from actors.runtime.promise import Promise, rejected
+from actors.runtime.remote import Remote
+from actors.runtime.restarts import Restarts
+from actors.runtime.ring import SLOTS, slot_of
+from actors.runtime.scheduler import Scheduler
+
+PASSES_A_TURN = 8
+"""Hand-overs between actors of this cell inside one turn of the loop, before sockets get their turn again."""
+
+
+class Owners(Protocol):
+    """Where slots live; the current view."""
+
+    def owner(self, slot: int) -> str | None:
+        """The life that owns the slot."""
+
+
+class Returned(Message, frozen=True, gc=False):
+    """A told message that surely did not arrive (or, `lost`, perhaps not), back at the actor it names as `origin`."""
+
+    to: ActorId
+    message: Any
+    reason: str
+
+
+Report = Callable[[str, ActorId, Any, BaseException | None], None]
+"""Called with (what, address, message, error) for what people should see: `crashed`, `set_aside`, `unhandled`, ..."""
+
+
+class Cell:
+    """Hosts actors. Not thread safe; belongs to one loop."""
+
+    def __init__(self, life: str, scheduler: Scheduler, kinds: Iterable[Kind], *, report: Report | None = None) -> None:
+        self.life = life
+        self.scheduler = scheduler
+        self.idle_tick = 0
+        self.closed = False
+        self.counters: Counter[str] = Counter()
+        """Events since the start, by name; for metrics."""
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._report = report
+        self._here: dict[ActorId, Activation] = {}
+        self._ready: list[Activation] = []
+        self._turn_is_due = False
+        self._open = bytearray(SLOTS)
+        self._owners: Owners | None = None
+        self._remote: Remote | None = None
+        self._restarts = Restarts()
+        self._lost_ownership: Callable[[ActorId], None] | None = None
+        self._lost_link: Callable[[str], None] | None = None
+        IdleSweep(self).start()
+
+    # --- wiring ------------------------------------------------------------------------------------------------------
+
+    def add_kinds(self, kinds: Iterable[Kind]) -> None:
+        """Kinds whose factories need the cell itself."""
+        self._kinds.update((kind.name, kind) for kind in kinds)
+
+    def connect(self, remote: Remote, *, on_lost_link: Callable[[str], None] | None = None) -> None:
+        """Use these links for what lives elsewhere."""
+        self._remote = remote
+        self._lost_link = on_lost_link
+
+    def on_lost_ownership(self, callback: Callable[[ActorId], None]) -> None:
+        """Called when a commit of an actor was refused by the fence: time to ask for the view."""
+        self._lost_ownership = callback
+
+    def adopt(self, owners: Owners) -> None:
+        """Route by this view from now on."""
+        self._owners = owners
+
+    # --- slots -------------------------------------------------------------------------------------------------------
+
+    def open_slots(self, slots: Iterable[int]) -> None:
+        """These slots are this life's own, and their last owner is sealed and drained: activate on demand."""
+        for slot in slots:
+            self._open[slot] = 1
+
+    def owns(self, address: ActorId) -> bool:
+        """Whether the slot of an address is open here."""
+        return self._open[slot_of(address)] == 1
+
+    def close_slots(self, slots: Iterable[int]) -> Promise[None]:
+        """Stop intake of the slots and let their actors end; settled when all are gone (a hand-over)."""
+        closing = set(slots)
+        for slot in closing:
+            self._open[slot] = 0
+        leaving = [a for a in self._here.values() if a.slot in closing]
+        done: Promise[None] = Promise()
+        self._await_gone(leaving, done, StopReason.MOVED)
+        return done
+
+    def drop_slots(self, slots: Iterable[int]) -> None:
+        """The slots are lost: forget their actors at once, whatever they were doing."""
+        dropped = set(slots)
+        for slot in dropped:
+            self._open[slot] = 0
+        for activation in [a for a in self._here.values() if a.slot in dropped]:
+            activation.discard()
+            self.retire(activation)
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    def tell(self, to: ActorId, message: Message) -> None:
+        """Deliver at most once; never blocks."""
+        activation = self._here.get(to)
+        if activation is None:
+            self._tell_elsewhere(to, message)
+        elif not activation.put(message):
+            self.undelivered(to, message, "overloaded")
+
+    def tell_many(self, to: Collection[ActorId], message: Message) -> None:
+        """Tell several actors the same: one envelope for each other cell."""
+        far: dict[str, list[ActorId]] = {}
+        for address in to:
+            if address in self._here:
+                self.tell(address, message)
+                continue
+            life = self.life_for(address)
+            if life is None or life == self.life:
+                self.tell(address, message)
+            else:
+                far.setdefault(life, []).append(address)
+        for life, targets in far.items():
+            self._tell_remote(life, targets, message)
+
+    def ask(self, to: ActorId, request: Request[R], *, timeout: float = 5.0, rank: int = -1) -> Promise[R]:
+        """The answer. `rank`: that of the asking actor; -1 for callers outside of the actor system."""
+        kind = self._kinds.get(kind_of(to))
+        if kind is not None and kind.rank <= rank:
+            raise RuntimeError(f"{to} has rank {kind.rank}: an actor of rank {rank} may not ask it")
+        life = self.life if to in self._here else self.life_for(to)
+        if life is None:
+            return rejected(Unavailable(retry_after=0.5))
+        if life != self.life:
+            return self._remote.ask(life, to, request, timeout) if self._remote else rejected(Unavailable(retry_after=0.5))
+        promise = self.take_ask(to, request)
+        if not promise.settled:
+            timer = self.scheduler.later(timeout, promise.reject, Unknown())
+            promise.when_settled(lambda _: timer.cancel())
+        return promise
+
+    def life_for(self, address: ActorId) -> str | None:
+        """The life where an address lives now; None where the view names none."""
+        life = life_of(address)
+        if life is None and self._owners is not None:
+            return self._owners.owner(slot_of(address))
+        return life
+
+    # --- Local: what arrives -----------------------------------------------------------------------------------------
+
+    def take(self, to: ActorId, message: Message) -> str | None:
+        """Put into a mailbox here; None, or why not."""
+        activation = self._here.get(to) or self._activate(to)
+        if activation is None:
+            return "gone" if life_of(to) == self.life else "not_owner"
+        return None if activation.put(message) else "overloaded"
+
+    def take_ask(self, to: ActorId, request: Request[R]) -> Promise[R]:
+        """Deliver a request here."""
+        promise: Promise[R] = Promise()
+        activation = self._here.get(to) or self._activate(to)
+        if activation is None:
+            promise.reject(Unavailable(retry_after=self.quarantined_s(to) or 0.2))
+        else:
+            activation.put_call(Call(request, promise))
+        return promise
+
+    def undelivered(self, to: ActorId, message: Any, reason: str) -> None:
+        """A tell did not arrive: back to its origin where it names one, else counted."""
+        self.counters[f"undelivered_{reason}"] += 1
+        origin = getattr(message, "origin", None)
+        if origin:
+            activation = self._here.get(origin)
+            if activation is not None:
+                activation.put(Returned(to, message, reason))
+
+    def lost_link(self, life: str) -> None:
+        """The link to a life broke or shed items."""
+        self.counters["lost_links"] += 1
+        if self._lost_link is not None:
+            self._lost_link(life)
+
+    # --- activations -------------------------------------------------------------------------------------------------
+
+    def start_actor(self, address: ActorId, make: Callable[[Context], Actor], *, limit: int | None = None) -> ActorId:
+        """Start a pinned actor by hand. `Overloaded` where `limit` of its kind are here already."""
+        kind = self._kinds[kind_of(address)]
+        if limit is not None and self.counters[f"live_{kind.name}"] >= limit:
+            raise Overloaded(retry_after=2.0)
+        activation = Activation(self, address, kind, -1)
+        activation.used = self.idle_tick
+        activation.adopt(make(CellContext(self, address, kind.rank, activation)))
+        self._here[address] = activation
+        self.counters[f"live_{kind.name}"] += 1
+        return address
+
+    def activation(self, address: ActorId) -> Activation | None:
+        """The living activation of an address."""
+        return self._here.get(address)
+
+    def actor(self, address: ActorId) -> Actor | None:
+        """The living instance of an address, for system actors of the same cell that share memory."""
+        activation = self._here.get(address)
+        return activation.actor if activation is not None else None
+
+    def addresses(self) -> list[ActorId]:
+        """All living addresses."""
+        return list(self._here)
+
+    def count(self) -> int:
+        """How many actors live here."""
+        return len(self._here)
+
+    def kind(self, address: ActorId) -> Kind:
+        """The kind of an address."""
+        return self._kinds[kind_of(address)]
+
+    def is_current(self, activation: Activation) -> bool:
+        """Whether this activation still stands for its address."""
+        return self._here.get(activation.address) is activation
+
+    def may_activate(self, activation: Activation) -> bool:
+        """Whether an address may get a new instance here."""
+        return self.is_current(activation) and (activation.slot < 0 or self._open[activation.slot] == 1)
+
+    def make_ready(self, activation: Activation) -> None:
+        """Give an activation a turn."""
+        if activation.is_ready:
+            return
+        activation.is_ready = True
+        self._ready.append(activation)
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self.scheduler.soon(self._turn)
+
+    def retire(self, activation: Activation) -> None:
+        """Forget an activation."""
+        if self.is_current(activation):
+            del self._here[activation.address]
+            self.counters[f"live_{kind_of(activation.address)}"] -= 1
+
+    def count_crash(self, activation: Activation) -> bool:
+        """Note a crash; True where the address is now in quarantine."""
+        return self._restarts.crashed(activation.address, self.scheduler.now())
+
+    def quarantined_s(self, address: ActorId) -> float:
+        """Seconds for which an address will not be activated."""
+        return self._restarts.quarantined_s(address, self.scheduler.now())
+
+    def lost_ownership(self, address: ActorId) -> None:
+        """An actor's commit was refused by the fence."""
+        self.counters["lost_ownership"] += 1
+        if self._lost_ownership is not None:
+            self._lost_ownership(address)
+
+    def report(self, what: str, address: ActorId, message: Any, error: BaseException | None = None) -> None:
+        """Something that people should see."""
+        self.counters[what] += 1
+        if self._report is not None:
+            self._report(what, address, message, error)
+
+    def shutdown(self) -> Promise[None]:
+        """Let every actor end; settled when all are gone."""
+        self.closed = True
+        self._open = bytearray(SLOTS)
+        done: Promise[None] = Promise()
+        self._await_gone(list(self._here.values()), done, StopReason.SHUTDOWN)
+        return done
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        for _ in range(PASSES_A_TURN):
+            ready, self._ready = self._ready, []
+            for activation in ready:
+                activation.is_ready = False
+                activation.run()
+            if not self._ready:
+                self._turn_is_due = False
+                return
+        self.scheduler.soon(self._turn)
+
+    def _tell_elsewhere(self, to: ActorId, message: Message) -> None:
+        life = self.life_for(to)
+        if life == self.life:
+            reason = self.take(to, message)
+            if reason is not None:
+                self.undelivered(to, message, reason)
+        elif life is None:
+            self.undelivered(to, message, "no_owner")
+        else:
+            self._tell_remote(life, [to], message)
+
+    def _tell_remote(self, life: str, to: list[ActorId], message: Message) -> None:
+        if self._remote is not None:
+            self._remote.tell(life, to, message)
+            return
+        for address in to:
+            self.undelivered(address, message, "no_link")
+
+    def _activate(self, address: ActorId) -> Activation | None:
+        kind = self._kinds.get(kind_of(address))
+        if kind is None or kind.factory is None or self.closed:
+            return None
+        if kind.pinned:
+            if life_of(address) != self.life:
+                return None
+            slot = -1
+        else:
+            slot = slot_of(address)
+            if not self._open[slot]:
+                return None
+        if self.quarantined_s(address) > 0.0:
+            return None
+        activation = Activation(self, address, kind, slot)
+        activation.used = self.idle_tick
+        self._here[address] = activation
+        self.counters[f"live_{kind.name}"] += 1
+        return activation
+
+    def _await_gone(self, leaving: list[Activation], done: Promise[None], reason: StopReason) -> None:
+        for activation in leaving:
+            activation.stop(reason)
+
+        def look() -> None:
+            if any(self.is_current(a) for a in leaving):
+                self.scheduler.later(0.005, look)
+            else:
+                done.resolve(None)
+
+        look()
+
+
+__all__ = ["Call", "Cell", "ChatError", "Returned"]

@@ -1,0 +1,59 @@
+"""The context of an activation: all that an actor sees of its cell."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from actors.runtime.actor import ActorId, R, Request
+from actors.runtime.plain import Message
+from actors.runtime.promise import Promise
+from actors.runtime.scheduler import Timer
+
+if TYPE_CHECKING:
+    from actors.runtime.activation import Activation
+    from actors.runtime.cell import Cell
+
+
+class CellContext:
+    """Implements `actors.runtime.actor.Context` over a cell."""
+
+    __slots__ = ("_activation", "_cell", "_rank", "me")
+
+    def __init__(self, cell: Cell, me: ActorId, rank: int, activation: Activation) -> None:
+        self.me = me
+        self._cell = cell
+        self._rank = rank
+        self._activation = activation
+
+    def now(self) -> float:
+        """Seconds of a monotonic clock."""
+        return self._cell.scheduler.now()
+
+    def wall(self) -> float:
+        """Seconds since 1970, for people to read."""
+        return self._cell.scheduler.wall()
+
+    def tell(self, to: ActorId, message: Message) -> None:
+        """Send and go on."""
+        self._cell.tell(to, message)
+
+    def tell_many(self, to: Collection[ActorId], message: Message) -> None:
+        """Tell several actors the same."""
+        self._cell.tell_many(to, message)
+
+    def ask(self, to: ActorId, request: Request[R], *, timeout: float = 5.0) -> Promise[R]:
+        """The promise of the answer."""
+        return self._cell.ask(to, request, timeout=timeout, rank=self._rank)
+
+    def after(self, delay: float, message: Message) -> Timer:
+        """Tell myself after `delay` seconds, if this activation is still the one."""
+        return self._cell.scheduler.later(delay, self._wake, message)
+
+    def stop(self) -> None:
+        """Let this instance go."""
+        self._activation.stop()
+
+    def _wake(self, message: Message) -> None:
+        if self._cell.is_current(self._activation):
+            self._activation.put(message)
