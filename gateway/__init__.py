@@ -1,0 +1,1 @@
+"""The edge: wire protocol, transports, HTTP, web client and SDK."""
