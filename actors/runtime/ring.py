@@ -10,8 +10,8 @@ and nothing depends on the order in which cells came. Given the placement before
 - a cell that leaves: its own groups, each to the next score with room;
 - a cell that joins: the groups that score it higher than their owner, until it is full.
 
-No cell has more than `BOUND` times its weighted share of the groups, none less than its share divided by `BOUND`
-(both rounded in favour of a solution; whoever has a share of one or more gets one).
+No cell has more than `BOUND` times its weighted share of the groups, and none starts with less than its share divided by
+`BOUND` (both rounded in favour of a solution; whoever has a share of one or more gets one).
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class _Placement:
         self._place(self._orphans(newcomers or list(self.load)))
         for name in newcomers:
             self._claim(name)
-        self._fill()
+            self._fill(name)
         return tuple(name for name in self.placed if name is not None)
 
     def _score(self, name: str, group: int) -> float:
@@ -121,11 +121,15 @@ class _Placement:
 
     def _orphans(self, takers: list[str]) -> list[int]:
         """Groups without a cell, after owners that have too many have let go of those that `takers` score highest."""
-        for owner in [name for name in self.load if self.load[name] > self.most[name]]:
+        for owner in self.load:
             mine = self._movable(owner)
+            # What was decided by hand pushes nothing else out.
+            excess = len(mine) - self.most[owner]
+            if excess <= 0:
+                continue
             others = [name for name in takers if name != owner] or [owner]
             mine.sort(key=lambda group: self.score(owner, group) / max(self.score(name, group) for name in others))
-            for group in mine[: self.load[owner] - self.most[owner]]:
+            for group in mine[:excess]:
                 self.placed[group] = None
                 self.load[owner] -= 1
         return [group for group, name in enumerate(self.placed) if name is None]
@@ -153,12 +157,11 @@ class _Placement:
             if self.load[owner] / self.weights[owner] > after / self.weights[newcomer]:
                 self._give(group, newcomer)
 
-    def _fill(self) -> None:
-        """Bring every cell up to the least it may have, from those that have most for their weight."""
-        for name in self.load:
-            while self.load[name] < self.least[name]:
-                donor = max(self.load, key=lambda other: (self.load[other] - self.least[other], self.load[other] / self.weights[other]))
-                mine = self._movable(donor)
-                if donor == name or not mine:
-                    return
-                self._give(max(mine, key=lambda group: self.score(name, group) / self.score(donor, group)), name)
+    def _fill(self, newcomer: str) -> None:
+        """Bring a newcomer up to the least it should have, from those that have most for their weight."""
+        while self.load[newcomer] < self.least[newcomer]:
+            donor = max(self.load, key=lambda other: (self.load[other] - self.least[other], self.load[other] / self.weights[other]))
+            mine = self._movable(donor)
+            if donor == newcomer or not mine:
+                return
+            self._give(max(mine, key=lambda group: self.score(newcomer, group) / self.score(donor, group)), newcomer)

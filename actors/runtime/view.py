@@ -1,0 +1,282 @@
+"""The view: who is in the cluster and who owns which slots. One versioned value, one row in the store.
+
+A view is never changed; the functions below make the next one, and compare-and-set on its version stores it. Cells act
+on stored views only. A living owner never loses a group at once: it is asked for it by a *move* (the old owner stops
+intake and flushes, then the move is ended). A group without a living owner is given away at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+
+from actors.runtime.codec import CodecError, pack, unpack
+from actors.runtime.plain import Plain
+from actors.runtime.ring import SLOTS, group_of, place_groups, slots_of
+
+FORMAT = 1
+"""Version of the encoding; this and the one before are read."""
+OWNERS_LABEL = "chat"
+"""Cells with this label own slots."""
+
+
+class ViewError(ValueError):
+    """Bytes that are no view of a known format, or a change that does not fit the view."""
+
+
+class CellInfo(Plain, frozen=True, gc=False, array_like=True):
+    """One life of one cell."""
+
+    life: str
+    """Never used again."""
+    name: str
+    """Stays when the cell is restarted; placement goes by it."""
+    labels: tuple[str, ...] = ("edge", "chat")
+    url: str = ""
+    """Where its link listener is: ``ws://address:port``."""
+    zone: str = ""
+    weight: float = 1.0
+
+
+class Move(Plain, frozen=True, gc=False, array_like=True):
+    """A group that is on its way from its (living) owner to another life."""
+
+    group: int
+    to: str
+
+
+class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
+    """The cluster at one version. Make one with `first_view`; `View.decode` reads a stored one."""
+
+    version: int
+    cells: tuple[CellInfo, ...]
+    """Living cells, by life."""
+    owners: tuple[int, ...]
+    """Group -> index into `cells`; -1: nobody."""
+    epochs: tuple[int, ...]
+    """Group -> the version in which its owner last changed."""
+    undrained: tuple[str, ...] = ()
+    """Lives that left and may have commits that are not yet where their next owners read."""
+    moves: tuple[Move, ...] = ()
+    overrides: Mapping[int, str] = {}
+    """Group -> name of the cell that it was given to by hand or by load; placement leaves it there while that cell lives."""
+
+    # --- asking ---
+
+    @cached_property
+    def by_slot(self) -> tuple[str | None, ...]:
+        """Slot -> life: what the router indexes."""
+        groups = len(self.owners)
+        return tuple(chain.from_iterable([life] * len(slots_of(group, groups)) for group, life in enumerate(self.owner_lives)))
+
+    @cached_property
+    def owner_lives(self) -> tuple[str | None, ...]:
+        """Group -> life."""
+        lives = [cell.life for cell in self.cells]
+        return tuple(lives[index] if index >= 0 else None for index in self.owners)
+
+    @cached_property
+    def by_life(self) -> dict[str, CellInfo]:
+        """Life -> cell."""
+        return {cell.life: cell for cell in self.cells}
+
+    @cached_property
+    def slots_moving(self) -> frozenset[int]:
+        """Slots whose owner must stop intake."""
+        return frozenset(chain.from_iterable(slots_of(move.group, self.groups) for move in self.moves))
+
+    @cached_property
+    def _by_label(self) -> dict[str, tuple[str, ...]]:
+        labels = {label for cell in self.cells for label in cell.labels}
+        return {label: tuple(cell.life for cell in self.cells if label in cell.labels) for label in labels}
+
+    @property
+    def groups(self) -> int:
+        """How many groups of slots there are."""
+        return len(self.owners)
+
+    def owner(self, slot: int) -> str | None:
+        """The life that owns a slot; None where nobody does."""
+        return self.by_slot[slot]
+
+    def epoch(self, slot: int) -> int:
+        """The version in which the owner of a slot last changed."""
+        return self.epochs[group_of(slot, self.groups)]
+
+    def lives(self, label: str) -> tuple[str, ...]:
+        """The lives of the cells with a label."""
+        return self._by_label.get(label, ())
+
+    def cell(self, life: str) -> CellInfo | None:
+        """The cell of a life, while it is in the view."""
+        return self.by_life.get(life)
+
+    def slots(self, life: str) -> tuple[int, ...]:
+        """All slots that a life owns."""
+        return self._slots(group for group, owner in enumerate(self.owner_lives) if owner == life)
+
+    def gained(self, before: View | None, life: str) -> tuple[int, ...]:
+        """Slots that this life owns and did not own in the view before, or lost and regained since."""
+        return self._slots(group for group in range(self.groups) if self._mine_anew(group, before, life))
+
+    def lost(self, before: View, life: str) -> tuple[int, ...]:
+        """Slots that this life owned in the view before and no longer does, or lost and regained since."""
+        return before._slots(group for group in range(self.groups) if before._mine_anew(group, self, life))
+
+    def _mine_anew(self, group: int, other: View | None, life: str) -> bool:
+        if self.owner_lives[group] != life:
+            return False
+        return other is None or other.owner_lives[group] != life or other.epochs[group] != self.epochs[group]
+
+    def _slots(self, groups: Iterable[int]) -> tuple[int, ...]:
+        return tuple(chain.from_iterable(slots_of(group, self.groups) for group in groups))
+
+    # --- storing ---
+
+    def encode(self) -> bytes:
+        """The bytes of the store's row."""
+        return pack((FORMAT, self))
+
+    @classmethod
+    def decode(cls, data: bytes) -> View:
+        """The view in these bytes; raises `ViewError` for another format, garbage, or a view that contradicts itself."""
+        try:
+            (written, *_) = unpack(list[object], data)
+            if written not in (FORMAT, FORMAT - 1):
+                raise ViewError(f"the view is written in format {written}, this version reads {FORMAT}")
+            _, view = unpack(tuple[int, View], data)
+        except (CodecError, ValueError) as error:
+            raise error if isinstance(error, ViewError) else ViewError(f"the stored view cannot be read: {error}") from error
+        view._check()
+        return view
+
+    def _check(self) -> None:
+        if not 1 <= self.groups <= SLOTS or len(self.epochs) != self.groups:
+            raise ViewError(f"{self.groups} groups with {len(self.epochs)} epochs")
+        if not all(-1 <= index < len(self.cells) for index in self.owners):
+            raise ViewError("a group is owned by a cell that is not there")
+        if any(move.to not in self.by_life or not 0 <= move.group < self.groups for move in self.moves):
+            raise ViewError("a move leads nowhere")
+
+
+# --- the next view -----------------------------------------------------------------------------------------------------
+
+
+def first_view(cells: Sequence[CellInfo], groups: int = SLOTS) -> View:
+    """Version 1: these cells, and every group with the owner that placement gives it."""
+    return add_cells(View(0, (), (-1,) * groups, (0,) * groups), cells)
+
+
+def add_cells(view: View, cells: Sequence[CellInfo]) -> View:
+    """Cells join. They get the groups that nobody owns; what living cells own comes to them by `wanted_moves`."""
+    both = (*view.cells, *cells)
+    if len({cell.life for cell in both}) < len(both) or len({cell.name for cell in both}) < len(both):
+        raise ViewError("two living cells of one life or of one name")
+    return _next(view, both, view.owner_lives)
+
+
+def remove_cell(view: View, life: str) -> View:
+    """A life leaves (it is sealed already): its groups go elsewhere, its moves are forgotten, it waits to be drained."""
+    if life not in view.by_life:
+        raise ViewError(f"{life} is not in the view")
+    left = tuple(cell for cell in view.cells if cell.life != life)
+    owners = tuple(None if owner == life else owner for owner in view.owner_lives)
+    moves = tuple(move for move in view.moves if move.to != life and owners[move.group] is not None)
+    return _next(view, left, owners, undrained=(*view.undrained, life), moves=moves)
+
+
+def end_drain(view: View, life: str) -> View:
+    """Everything that a life committed is where its groups' owners read."""
+    if life not in view.undrained:
+        raise ViewError(f"{life} does not wait to be drained")
+    return _next(view, view.cells, view.owner_lives, undrained=tuple(other for other in view.undrained if other != life))
+
+
+def begin_moves(view: View, moves: Sequence[Move]) -> View:
+    """The owners of these groups are to stop intake and flush."""
+    busy = {move.group for move in view.moves}
+    for move in moves:
+        target = view.by_life.get(move.to)
+        owner = view.owner_lives[move.group] if 0 <= move.group < view.groups else None
+        if target is None or OWNERS_LABEL not in target.labels or owner in (None, move.to) or move.group in busy:
+            raise ViewError(f"group {move.group} cannot move to {move.to}")
+        busy.add(move.group)
+    return _next(view, view.cells, view.owner_lives, moves=(*view.moves, *moves))
+
+
+def end_moves(view: View, groups: Collection[int]) -> View:
+    """The old owners have released these groups: they are their targets' now."""
+    return _finish(view, groups, {move.group: move.to for move in view.moves})
+
+
+def withdraw_moves(view: View, groups: Collection[int]) -> View:
+    """The old owners did not answer in time: they keep these groups."""
+    return _finish(view, groups, {})
+
+
+def set_override(view: View, group: int, name: str | None) -> View:
+    """Where placement is to leave a group (None: it decides by itself again). The move itself is one of `wanted_moves`."""
+    if not 0 <= group < view.groups:
+        raise ViewError(f"there is no group {group}")
+    overrides = {other: cell for other, cell in view.overrides.items() if other != group}
+    if name is not None:
+        overrides[group] = name
+    return _next(view, view.cells, view.owner_lives, overrides=overrides)
+
+
+def wanted_moves(view: View) -> list[Move]:
+    """What would have to move for the placement to be as it should be: the coordinator begins a few of these at a time."""
+    wanted = _placed(view.cells, view.owner_lives, view.overrides)
+    busy = {move.group for move in view.moves}
+    both = zip(view.owner_lives, wanted, strict=True)
+    return [Move(group, to) for group, (owner, to) in enumerate(both) if to is not None and owner not in (None, to) and group not in busy]
+
+
+def _placed(cells: Sequence[CellInfo], owners: Sequence[str | None], overrides: Mapping[int, str]) -> tuple[str | None, ...]:
+    holders = [cell for cell in cells if OWNERS_LABEL in cell.labels]
+    if not holders:
+        return (None,) * len(owners)
+    names: dict[str | None, str] = {cell.life: cell.name for cell in holders}
+    lives = {cell.name: cell.life for cell in holders}
+    before = [names.get(owner) for owner in owners]
+    placed = place_groups({cell.name: cell.weight for cell in holders}, len(owners), before, overrides)
+    return tuple(lives[name] for name in placed)
+
+
+def _finish(view: View, groups: Collection[int], to: Mapping[int, str]) -> View:
+    if not set(groups) <= {move.group for move in view.moves}:
+        raise ViewError("these groups are not moving")
+    owners = tuple(to.get(group, owner) if group in groups else owner for group, owner in enumerate(view.owner_lives))
+    return _next(view, view.cells, owners, moves=tuple(move for move in view.moves if move.group not in groups))
+
+
+def _next(
+    view: View,
+    cells: Sequence[CellInfo],
+    owners: Sequence[str | None],
+    *,
+    undrained: tuple[str, ...] | None = None,
+    moves: tuple[Move, ...] | None = None,
+    overrides: Mapping[int, str] | None = None,
+) -> View:
+    """The view with these changes, the version after; groups that nobody owns are placed, epochs follow from the owners."""
+    version = view.version + 1
+    overrides = view.overrides if overrides is None else overrides
+    if None in owners:
+        wanted = _placed(cells, owners, overrides)
+        owners = [wanted[group] if owner is None else owner for group, owner in enumerate(owners)]
+    cells = tuple(sorted(cells, key=lambda cell: cell.life))
+    index: dict[str | None, int] = {cell.life: number for number, cell in enumerate(cells)} | {None: -1}
+    epochs = tuple(
+        epoch if owner == before else version for epoch, owner, before in zip(view.epochs, owners, view.owner_lives, strict=True)
+    )
+    return View(
+        version,
+        cells,
+        tuple(index[owner] for owner in owners),
+        epochs,
+        view.undrained if undrained is None else undrained,
+        view.moves if moves is None else moves,
+        overrides,
+    )
