@@ -7,7 +7,6 @@ for each is the least that a plain program does; what a chat server costs is tol
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from typing import Any

@@ -51,7 +51,8 @@ class Member:
         return await self._wait(0, frame)
 
     async def _wait(self, q: int, frame: dict[str, Any]) -> dict[str, Any]:
-        waiter = self._asked[q] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._asked[q] = waiter
         self.client.write(text_frame(orjson.dumps(frame)))
         try:
             answer = await asyncio.wait_for(waiter, _ANSWER_TIMEOUT_S)

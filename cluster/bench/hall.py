@@ -116,7 +116,7 @@ class Hall:
 class Listener:
     """A member who only listens."""
 
-    __slots__ = ("_hall", "_had", "other")
+    __slots__ = ("_had", "_hall", "other")
 
     def __init__(self, hall: Hall) -> None:
         self._hall = hall

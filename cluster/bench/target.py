@@ -1,20 +1,16 @@
-"""The servers under load: the bare relay, a cell that we start, or one that runs already.
-
-The command line of a cell stands here and nowhere else in this package.
-"""
+"""A server under load, and how one is started and ended as a process of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster.bench.lean_client import LoadError
-from cluster.bench.measure import pin, with_children
+from cluster.bench.measure import pin
 
 SERVER_CORE = 0
 """Servers run here, the load generator on `LOAD_CORE`, so that neither takes the other's time."""
@@ -62,16 +58,7 @@ def started(
 
 
 def _ready_line(process: subprocess.Popen[str], command: Sequence[str]) -> str:
-    assert process.stdout is not None
-    for line in process.stdout:
+    for line in process.stdout or ():
         if line.startswith("ready"):
             return line.strip()
     raise LoadError(f"the server ended before it was ready: {' '.join(command)} (exit {process.wait()})")
-
-
-@contextlib.contextmanager
-def bare_relay(prefix: str, users: int, past: int, *, core: int | None = SERVER_CORE) -> Iterator[Target]:
-    """A bare relay with these users, and `past` messages that it pushes on request."""
-    command = [sys.executable, "-m", "cluster.bench.bare", prefix, str(users), str(past)]
-    with started(command, core=core) as (process, line):
-        yield Target((f"http://127.0.0.1:{line.split()[1]}",), tuple(with_children([process.pid])))

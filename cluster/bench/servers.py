@@ -1,0 +1,87 @@
+"""The servers of a plan: the bare relay, a cell on a folder of its own, or a server that runs already.
+
+The command lines of a cell and of the accounts stand here and nowhere else in this package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cluster.bench.dialect import Account, BareDialect, WarblerDialect
+from cluster.bench.lean_client import LoadError
+from cluster.bench.measure import with_children
+from cluster.bench.plans import Plan
+from cluster.bench.side import Side
+from cluster.bench.target import SERVER_CORE, Target, started
+
+BARE_PREFIX = "relay"
+PREFIX = "bench"
+"""User names are this and a number."""
+
+
+@contextlib.contextmanager
+def bare_relay(plan: Plan, *, core: int | None = SERVER_CORE) -> Iterator[Side]:
+    """A bare relay with the users of a plan, and the past that it pushes on request."""
+    command = [sys.executable, "-m", "cluster.bench.bare", BARE_PREFIX, str(plan.users), str(plan.past)]
+    with started(command, core=core) as (process, line):
+        target = Target((f"http://127.0.0.1:{line.split()[1]}",), tuple(with_children([process.pid])))
+        yield Side(target, BareDialect(BARE_PREFIX, plan.users))
+
+
+def cell_command(data: Path, port: int = 0) -> list[str]:
+    """One cell in one process, without Ray; it prints ``ready http://HOST:PORT`` once it listens."""
+    return [sys.executable, "-m", "cluster.cell_process", "--data", str(data), "--port", str(port)]
+
+
+def accounts_command(data: Path, count: int, tokens: Path, prefix: str = PREFIX) -> list[str]:
+    """Many accounts at once in the store of a folder; the file gets lines of user, tab, token."""
+    return [
+        *(sys.executable, "-m", "cluster.cli", "accounts", "--data", str(data)),
+        *("--count", str(count), "--prefix", prefix, "--tokens", str(tokens)),
+    ]
+
+
+def make_accounts(data: Path, count: int, prefix: str = PREFIX) -> list[Account]:
+    """Accounts with tokens in the store of a folder in which no server runs."""
+    with tempfile.TemporaryDirectory(prefix="warbler-bench-") as folder:
+        tokens = Path(folder) / "tokens"
+        made = subprocess.run(accounts_command(data, count, tokens, prefix), capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            raise LoadError(f"the accounts could not be made: {(made.stderr or made.stdout).strip()}")
+        return read_accounts(tokens)
+
+
+def read_accounts(path: Path) -> list[Account]:
+    """The accounts in a file of lines of user, tab, token."""
+    accounts = [Account(*line.split("\t", 1)) for line in path.read_text().splitlines() if line]
+    return sorted(accounts, key=lambda account: (len(account.user), account.user))
+
+
+@contextlib.contextmanager
+def own_cell(data: Path, accounts: Sequence[Account], *, core: int | None = SERVER_CORE) -> Iterator[Side]:
+    """One cell on a folder that has these accounts."""
+    with started(cell_command(data), core=core) as (process, line):
+        target = Target((line.split()[1],), tuple(with_children([process.pid])), folder=data)
+        yield Side(target, WarblerDialect(accounts))
+
+
+@contextlib.contextmanager
+def fresh_cell(plan: Plan, folder: Path, *, core: int | None = SERVER_CORE) -> Iterator[Side]:
+    """One cell on an empty folder under `folder` with the accounts that a plan needs."""
+    with tempfile.TemporaryDirectory(prefix="warbler-bench-", dir=folder) as name:
+        data = Path(name)
+        accounts = make_accounts(data, plan.users)
+        with own_cell(data, accounts, core=core) as side:
+            yield side
+
+
+@contextlib.contextmanager
+def running_server(urls: Sequence[str], pids: Sequence[int], daemons: Sequence[int], tokens: Path, folder: Path) -> Iterator[Side]:
+    """A server that runs already, on this machine where its CPU is to be told."""
+    target = Target(tuple(urls), tuple(pids), tuple(daemons), folder)
+    yield Side(target, WarblerDialect(read_accounts(tokens)))
