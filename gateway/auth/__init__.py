@@ -1,0 +1,1 @@
+"""Who somebody is: passwords, tokens, login in steps, and limits on trying."""
