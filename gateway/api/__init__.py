@@ -1,0 +1,1 @@
+"""The HTTP API: accounts, rooms, history, administration, and what operators ask."""

@@ -1,0 +1,189 @@
+"""Around every request: bounds before anything is parsed, headers on every answer, no traceback to anybody.
+
+In this order: shape of the URL, rate of the address, `Host`, the body up to its bound; then the app; then headers,
+counters and one line of log. The log names the route, never the path: a path may hold a login's ticket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from actors.errors import ChatError
+from gateway.api.errors import answer_to
+from gateway.api.services import Services
+from gateway.auth.tokens import TOKEN_LIKE
+from gateway.logs import event_log
+
+MAX_URL_BYTES = 4_096
+MAX_QUERY_FIELDS = 20
+SECRET_QUERY_FIELDS = frozenset({"access_token", "authorization", "password", "refresh", "refresh_token", "ticket", "token"})
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+_log = event_log("gateway.api")
+
+
+class _Gone(Exception):
+    """The client went away before its request was complete."""
+
+
+class Guard:
+    """The outermost layer of the app (but for CORS). Plain ASGI: costs no task and no thread."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; other kinds of connection pass."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send, self._services.settings.hsts_s)
+        started = self._services.clock.now()
+        try:
+            await self._handle(scope, receive, answer)
+        except _Gone:
+            return
+        took = self._services.clock.now() - started
+        self._services.counters.answered(answer.status, took)
+        _log.debug("request", method=scope["method"], route=_route(scope), status=answer.status, took_ms=round(took * 1000, 1))
+
+    async def _handle(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        try:
+            self._check(scope)
+            body = await self._read(scope, receive)
+            await self._app(scope, _Replay(body, receive), answer)
+        except ChatError as error:
+            # Refused here: the rest of the request is not read, so the connection cannot go on.
+            self._services.counters.refused(error.code)
+            await self._refuse(error, scope, receive, answer, close=error.code == "too_large")
+        except _Gone:
+            raise
+        except Exception as error:  # noqa: BLE001 - the last line: nobody outside may see what went wrong
+            _log.error("request_failed", error=error, method=scope["method"], route=_route(scope))
+            self._services.counters.refused("internal")
+            await self._refuse(ChatError("internal"), scope, receive, answer, close=True)
+
+    def _check(self, scope: Scope) -> None:
+        query = scope["query_string"]
+        if len(query) + len(scope.get("raw_path") or scope["path"].encode()) > MAX_URL_BYTES:
+            raise ChatError("too_large", limit=f"{MAX_URL_BYTES} bytes of URL")
+        client = scope.get("client")
+        self._services.limiter.check_address(client[0] if client else "local")
+        _check_secrets(scope["path"], query.decode("latin-1"))
+        hosts = self._services.settings.hosts
+        if hosts and _host(Headers(scope=scope).getlist("host")) not in hosts:
+            raise ChatError("invalid", reason="this server does not go by that name")
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        limit = self._services.settings.max_body_bytes
+        announced = Headers(scope=scope).get("content-length", "0")
+        if not announced.isascii() or not announced.isdigit() or len(announced) > 18:
+            raise ChatError("invalid", reason="Content-Length is no number")
+        if int(announced) > limit:
+            raise ChatError("too_large", limit=f"{limit} bytes")
+        try:
+            async with asyncio.timeout(self._services.settings.body_timeout_s):
+                return await _all_of(receive, limit)
+        except TimeoutError as late:
+            raise ChatError("invalid", reason="the body did not arrive in time") from late
+
+    async def _refuse(self, error: ChatError, scope: Scope, receive: Receive, answer: _Answer, *, close: bool) -> None:
+        if answer.status:
+            # Half an answer is out: cutting it short is all that is left, and the HTTP server does so by itself.
+            return
+        response = answer_to(error)
+        if close:
+            response.headers["Connection"] = "close"
+        await response(scope, receive, answer)
+
+
+class _Replay:
+    """Gives the body that was read, once; then what else the connection has to say."""
+
+    __slots__ = ("_body", "_receive")
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await self._receive()
+
+
+class _Answer:
+    """Passes an answer on, with the headers that every answer carries; remembers its status."""
+
+    __slots__ = ("_hsts_s", "_send", "status")
+
+    def __init__(self, send: Send, hsts_s: int) -> None:
+        self._send = send
+        self._hsts_s = hsts_s
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in _always(self._hsts_s):
+                headers.setdefault(name, value)
+        await self._send(message)
+
+
+def _always(hsts_s: int) -> Iterable[tuple[str, str]]:
+    yield "X-Content-Type-Options", "nosniff"
+    yield "Referrer-Policy", "no-referrer"
+    yield "X-Frame-Options", "DENY"
+    yield "Content-Security-Policy", API_POLICY
+    yield "Cross-Origin-Opener-Policy", "same-origin"
+    yield "Cross-Origin-Resource-Policy", "same-origin"
+    yield "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"
+    yield "Cache-Control", "no-store"
+    if hsts_s:
+        yield "Strict-Transport-Security", f"max-age={hsts_s}"
+
+
+async def _all_of(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise ChatError("too_large", limit=f"{limit} bytes")
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _check_secrets(path: str, query: str) -> None:
+    # URLs are written to logs, histories and referrers, here and at every proxy on the way.
+    try:
+        fields = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
+    except ValueError as error:
+        raise ChatError("invalid", reason="too many query fields") from error
+    secret = any(name.lower() in SECRET_QUERY_FIELDS or TOKEN_LIKE.search(value) for name, value in fields)
+    if secret or TOKEN_LIKE.search(query) or TOKEN_LIKE.search(path):
+        raise ChatError("invalid", reason="tokens and passwords do not belong in a URL")
+
+
+def _host(values: list[str]) -> str:
+    if len(values) != 1:
+        return ""
+    host = values[0].lower()
+    return host.rpartition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+
+
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", "-"))

@@ -1,0 +1,63 @@
+"""Routes for operators and balancers: health, metrics, which edge to connect to.
+
+`/metrics` is open to clients whose address lies in a configured network (loopback by default), unless the request came
+through a proxy that the front does not know (it carries a forwarding header: the address is the proxy's, not the
+client's), and to whoever shows the metrics token. An account's token, an administrator's included, does not open it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from hashlib import sha256
+from ipaddress import ip_address
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from actors.errors import ChatError
+from gateway.api.caller import bearer_of
+from gateway.api.models import EdgesTold, HealthTold
+from gateway.api.services import Services, WithServices, address_of
+from gateway.metrics import CONTENT_TYPE
+
+router = APIRouter(tags=["operations"])
+FORWARDING = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+@router.get("/connect")
+async def connect(services: WithServices) -> EdgesTold:
+    """Where to open a connection: edges to try, best first. An empty list means: here."""
+    return EdgesTold(edges=list(services.edges()))
+
+
+@router.get("/healthz", response_model=HealthTold, responses={503: {"model": HealthTold, "description": "Delivery does not work"}})
+async def healthz(services: WithServices) -> JSONResponse:
+    """Whether a post goes through the store and comes back; the answer is at most a second old."""
+    report = await services.health.report()
+    return JSONResponse(report.details, status_code=200 if report.ok else 503)
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request, services: WithServices) -> Response:
+    """Metrics of this cell, for Prometheus. From the configured networks, or with the metrics token."""
+    if not (_from_network(request, services) or _has_token(request, services)):
+        raise ChatError("forbidden")
+    return Response(services.metrics.render(), media_type=CONTENT_TYPE)
+
+
+def _from_network(request: Request, services: Services) -> bool:
+    if any(name in request.headers for name in FORWARDING):
+        return False
+    try:
+        address = ip_address(address_of(request).partition("%")[0])
+    except ValueError:
+        return False
+    return any(address in network for network in services.settings.metrics_networks)
+
+
+def _has_token(request: Request, services: Services) -> bool:
+    expected = services.settings.metrics_token
+    if not expected or "authorization" not in request.headers:
+        return False
+    given = bearer_of(request)
+    return hmac.compare_digest(sha256(given.encode()).digest(), sha256(expected.encode()).digest())

@@ -1,0 +1,67 @@
+"""All that the routes work with, handed in once and reached through the request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from actors.ports import Asker
+from actors.runtime.actor import R, actor_id
+from actors.runtime.actor import Request as Question
+from gateway.api.bridge import ask
+from gateway.api.settings import ApiSettings
+from gateway.auth.factors import Factor, Tickets
+from gateway.auth.limits import Limiter
+from gateway.auth.passwords import Passwords
+from gateway.clock import Clock
+from gateway.health import Health
+from gateway.metrics import HttpCounters, Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One for each app."""
+
+    asker: Asker
+    settings: ApiSettings
+    clock: Clock
+    passwords: Passwords
+    limiter: Limiter
+    tickets: Tickets
+    factors: Sequence[Factor]
+    """What follows the password, in order."""
+    health: Health
+    metrics: Metrics
+    counters: HttpCounters
+    edges: Callable[[], Sequence[str]]
+    """The edges that a client should try, best first."""
+
+    async def ask_user(self, user: str, question: Question[R]) -> R:
+        """Ask an account's actor."""
+        return await ask(self.asker, actor_id("user", user), question)
+
+    async def ask_room(self, room: str, question: Question[R]) -> R:
+        """Ask a room's actor."""
+        return await ask(self.asker, actor_id("room", room), question)
+
+
+def services_of(request: Request) -> Services:
+    """The services of the app that got the request."""
+    return cast(Services, request.app.state.services)
+
+
+async def _services(request: Request) -> Services:
+    # A coroutine, since plain functions would be run in a thread.
+    return services_of(request)
+
+
+WithServices = Annotated[Services, Depends(_services)]
+"""The parameter type by which a route gets the services."""
+
+
+def address_of(request: Request) -> str:
+    """The client's address, as the front has put it into the scope (behind a trusted proxy: the true one)."""
+    return request.client.host if request.client is not None else "local"
