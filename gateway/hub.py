@@ -1,0 +1,71 @@
+"""What all connections of a listener share: sessions, time, counters, and one list of those with something to write."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+from actors.ports import Sessions
+from actors.runtime.scheduler import Scheduler
+from gateway.admission import Admission
+from gateway.counters import Counters
+from gateway.proxies import Proxies
+from gateway.wheel import Wheel
+
+logger = logging.getLogger("warbler.gateway")
+
+
+class Writer(Protocol):
+    """Who has something to write."""
+
+    def flush(self) -> None:
+        """Write all that waits, at once."""
+
+    def abort(self) -> None:
+        """End without a word."""
+
+
+class Hub:
+    """Shared by the connections of one listener; belongs to one loop."""
+
+    __slots__ = ("_dirty", "admission", "connections", "counters", "origins", "proxies", "random", "scheduler", "sessions", "wheel")
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        scheduler: Scheduler,
+        *,
+        origins: Sequence[str] = (),
+        proxies: Proxies | None = None,
+        admission: Admission | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.sessions = sessions
+        self.scheduler = scheduler
+        self.origins = frozenset(origin.lower() for origin in origins)
+        """Origins that browsers may come from besides the server's own."""
+        self.proxies = proxies or Proxies()
+        self.admission = admission or Admission()
+        self.wheel = Wheel(scheduler)
+        self.counters = Counters()
+        self.random = chance or random.Random()
+        self.connections: set[Writer] = set()
+        """WebSocket connections that are not gone yet."""
+        self._dirty: list[Writer] = []
+
+    def soon(self, writer: Writer) -> None:
+        """Let it flush in the loop's next turn, together with all others: one wake-up a turn."""
+        if not self._dirty:
+            self.scheduler.soon(self._flush)
+        self._dirty.append(writer)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for writer in dirty:
+            try:
+                writer.flush()
+            except Exception:
+                logger.exception("write failed")
+                writer.abort()
