@@ -169,6 +169,10 @@ async def connect(url: str) -> LeanClient:
     """An open WebSocket to ``http://host:port`` (its path is ``/ws``)."""
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
-    _, client = await loop.create_connection(lambda: LeanClient(parts.netloc), parts.hostname or "", parts.port or 80)
-    await client.opened
+    transport, client = await loop.create_connection(lambda: LeanClient(parts.netloc), parts.hostname or "", parts.port or 80)
+    try:
+        await client.opened
+    except asyncio.CancelledError:
+        transport.abort()
+        raise
     return client
