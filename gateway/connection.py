@@ -21,7 +21,7 @@ from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 from websockets.streams import StreamReader
 
-from actors.closing import CLOSES, CODE_OF_ERROR, IDLE, OVERLOADED
+from actors.closing import CLOSES, CODE_OF_ERROR, GOING_AWAY, IDLE, OVERLOADED
 from actors.commands import Command
 from actors.errors import ChatError, Overloaded
 from actors.events import Event, Failed, Welcome
@@ -119,13 +119,12 @@ class Connection(Flow):
         self._dialogue.close()
         hub.wheel.forget(self)
         hub.connections.discard(self)
-        hub.admission.leave()
-        hub.admission.leave_from(self._address)
         if ws is None or ws.state is not WsState.CONNECTING:
             hub.counters.websockets -= 1
             hub.counters.closes[ws.close_sent.code if ws is not None and ws.close_sent is not None else _ABNORMAL] += 1
         if session is not None:
             session.closed()
+        hub.leave(self._address)
 
     # --- the session's side: a Port (the rest of it in `Flow`) ---
 
@@ -275,10 +274,12 @@ class Connection(Flow):
         hub.counters.websockets += 1
         headers = request.headers
         client = hub.proxies.client_of(self._address, headers.get_all("Forwarded"), headers.get_all("X-Forwarded-For"))
-        if client != self._address and not hub.admission.enter_from(client):
+        if hub.closing:
+            self.close(GOING_AWAY, CLOSES[GOING_AWAY])
+        elif client != self._address and not hub.admission.enter_from(client):
             self._refuse_opening(Overloaded())
-            return
-        self._address = client
+        else:
+            self._address = client
 
     def _message(self, text: bytes) -> None:
         self._hub.counters.frames_in += 1

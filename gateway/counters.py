@@ -18,13 +18,10 @@ class Counters:
         "http",
         "opened",
         "refused",
-        "sockets",
         "websockets",
     )
 
     def __init__(self) -> None:
-        self.sockets = 0
-        """TCP connections now."""
         self.websockets = 0
         """WebSocket connections now."""
         self.opened = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from actors.ports import Sessions
@@ -27,10 +27,38 @@ class Writer(Protocol):
         """End without a word."""
 
 
+class Leaving(Writer, Protocol):
+    """Who can be asked to go."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Say good-bye with a close code."""
+
+
+class Abortable(Protocol):
+    """Who can be ended."""
+
+    def abort(self) -> None:
+        """End without a word."""
+
+
 class Hub:
     """Shared by the connections of one listener; belongs to one loop."""
 
-    __slots__ = ("_dirty", "admission", "connections", "counters", "origins", "proxies", "random", "scheduler", "sessions", "wheel")
+    __slots__ = (
+        "_dirty",
+        "admission",
+        "closing",
+        "connections",
+        "counters",
+        "doors",
+        "on_empty",
+        "origins",
+        "proxies",
+        "random",
+        "scheduler",
+        "sessions",
+        "wheel",
+    )
 
     def __init__(
         self,
@@ -51,9 +79,22 @@ class Hub:
         self.wheel = Wheel(scheduler)
         self.counters = Counters()
         self.random = chance or random.Random()
-        self.connections: set[Writer] = set()
+        self.connections: set[Leaving] = set()
         """WebSocket connections that are not gone yet."""
+        self.doors: set[Abortable] = set()
+        """Connections whose request head is being read."""
+        self.closing = False
+        """Whether the listener is being closed: nobody is taken any more."""
+        self.on_empty: Callable[[], None] | None = None
+        """Called when the last socket is gone."""
         self._dirty: list[Writer] = []
+
+    def leave(self, address: str) -> None:
+        """A socket is gone; `address` is the one under which it is counted."""
+        self.admission.leave()
+        self.admission.leave_from(address)
+        if self.admission.total == 0 and self.on_empty is not None:
+            self.on_empty()
 
     def soon(self, writer: Writer) -> None:
         """Let it flush in the loop's next turn, together with all others: one wake-up a turn."""

@@ -1,0 +1,224 @@
+"""The public port: reads a request head, within bounds, and hands the transport on, to a WebSocket connection or to HTTP.
+
+Beyond its bounds: a connection too many, in all or from one address, is answered with 503 and ended; a head that is too
+long with 431; one that takes too long is ended without an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Sequence
+
+from actors.closing import CLOSES, GOING_AWAY
+from actors.ports import Sessions
+from actors.runtime.scheduler import Scheduler
+from gateway.admission import Admission
+from gateway.connection import Connection, peer_of
+from gateway.connection_upgrade import PATH
+from gateway.counters import Counters
+from gateway.http_side import App, HttpSide
+from gateway.hub import Hub
+from gateway.loop_clock import LoopClock
+from gateway.proxies import Proxies
+
+MAX_HEAD_BYTES = 16 * 1024
+"""Request line and headers together."""
+HEAD_TIMEOUT_S = 10.0
+"""From the connection (with TLS: from its handshake) to the end of the head."""
+TLS_HANDSHAKE_TIMEOUT_S = 10.0
+"""For the TLS handshake."""
+CLOSE_WAIT_S = 5.0
+"""How long `Front.close` waits for clients to go by themselves."""
+ABORT_WAIT_S = 2.0
+"""How long it waits for aborted connections to be gone."""
+LISTEN_BACKLOG = 2048
+"""Connections that the kernel keeps until they are taken."""
+
+_END_OF_HEAD = b"\r\n\r\n"
+_WEBSOCKET = re.compile(rb"GET " + re.escape(PATH.encode()) + rb"(?:\?[^ ]*)? HTTP/1\.1\r\n")
+_UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Door(asyncio.Protocol):
+    """A connection whose request head is being read."""
+
+    __slots__ = ("_entered", "_head", "_http", "_hub", "_peer", "_transport", "slot")
+
+    _transport: asyncio.Transport
+
+    def __init__(self, hub: Hub, http: HttpSide) -> None:
+        self._hub = hub
+        self._http = http
+        self._head = bytearray()
+        self._peer = ""
+        # whether it counts against the bounds
+        self._entered = False
+        self.slot = -1
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count it, or turn it away."""
+        self._transport = transport  # type: ignore[assignment]
+        hub = self._hub
+        self._peer = peer_of(transport)
+        if not hub.closing and hub.admission.enter_from(self._peer):
+            if hub.admission.enter():
+                self._entered = True
+                hub.doors.add(self)
+                hub.wheel.move(self, HEAD_TIMEOUT_S)
+                return
+            hub.admission.leave_from(self._peer)
+        hub.counters.refused += 1
+        self._transport.write(_BUSY)
+        self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """One more piece of the head."""
+        if not self._entered:
+            return
+        looked_at = max(0, len(self._head) - len(_END_OF_HEAD) + 1)
+        self._head += data
+        stop = self._head.find(_END_OF_HEAD, looked_at)
+        if 0 <= stop <= MAX_HEAD_BYTES - len(_END_OF_HEAD):
+            head = bytes(self._head)
+            stop += len(_END_OF_HEAD)
+            self._hand_on(head[:stop], head[stop:])
+        elif stop >= 0 or len(self._head) > MAX_HEAD_BYTES:
+            self._hub.counters.refused += 1
+            self._transport.write(_TOO_LONG)
+            self._transport.close()
+
+    def on_time(self) -> float:
+        """The head did not come in time."""
+        self.abort()
+        return 0.0
+
+    def abort(self) -> None:
+        """End without a word."""
+        self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Gone before its head was there."""
+        if self._entered:
+            self._leave_door()
+            self._hub.leave(self._peer)
+
+    def _hand_on(self, head: bytes, rest: bytes) -> None:
+        self._leave_door()
+        if _WEBSOCKET.match(head) and _UPGRADE.search(head):
+            connection = Connection(self._hub)
+            self._transport.set_protocol(connection)
+            connection.connection_made(self._transport)
+            connection.data_received(head)
+            if rest and not self._transport.is_closing():
+                connection.data_received(rest)
+        else:
+            http = self._http.connection()
+            self._transport.set_protocol(http)
+            http.connection_made(self._transport)
+            http.data_received(head + rest)
+
+    def _leave_door(self) -> None:
+        self._hub.wheel.forget(self)
+        self._hub.doors.discard(self)
+
+
+class Front:
+    """One public TCP port, and everybody who came in through it. Belongs to the running loop."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        app: App,
+        *,
+        scheduler: Scheduler | None = None,
+        origins: Sequence[str] = (),
+        trusted_proxies: Sequence[str] = (),
+        max_connections: int = 200_000,
+        max_connections_per_address: int = 2_000,
+    ) -> None:
+        """`app`: the ASGI application. `trusted_proxies`: CIDR texts; raises `ValueError` for one that is none."""
+        proxies = Proxies(trusted_proxies)
+        admission = Admission(max_connections, max_connections_per_address, proxies.trusts)
+        clock = scheduler or LoopClock(asyncio.get_running_loop())
+        self._hub = Hub(sessions, clock, origins=origins, proxies=proxies, admission=admission)
+        self._http = HttpSide(app, self._hub)
+        self._server: asyncio.Server | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def counters(self) -> Counters:
+        """Counts for metrics."""
+        return self._hub.counters
+
+    @property
+    def sockets(self) -> int:
+        """TCP connections now, of all kinds."""
+        return self._hub.admission.total
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        if self._server is None:
+            raise RuntimeError("not started")
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def start(
+        self, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None, reuse_port: bool = False
+    ) -> None:
+        """Start the application and listen. Raises `OSError` (the port is taken) and `StartupFailed`."""
+        await self._http.start()
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                lambda: Door(self._hub, self._http),
+                host,
+                port,
+                ssl=ssl_context,
+                ssl_handshake_timeout=TLS_HANDSHAKE_TIMEOUT_S if ssl_context else None,
+                reuse_port=reuse_port or None,
+                backlog=LISTEN_BACKLOG,
+            )
+        except OSError:
+            await self._http.stop()
+            raise
+        self._hub.wheel.start()
+
+    async def close(self) -> None:
+        """Take nobody any more, tell everybody to go elsewhere, wait, end who is left. Safe to repeat; all calls wait."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        hub = self._hub
+        hub.closing = True
+        if self._server is not None:
+            self._server.close()
+        for connection in list(hub.connections):
+            connection.close(GOING_AWAY, CLOSES[GOING_AWAY])
+        self._http.shutdown_connections()
+        for door in list(hub.doors):
+            door.abort()
+        if not await self._emptied(CLOSE_WAIT_S):
+            for connection in list(hub.connections):
+                connection.abort()
+            self._http.abort_connections()
+            await self._emptied(ABORT_WAIT_S)
+        hub.wheel.stop()
+        await self._http.stop()
+
+    async def _emptied(self, limit_s: float) -> bool:
+        """Wait until nobody is left, for so long at most."""
+        empty = asyncio.Event()
+        self._hub.on_empty = empty.set
+        if self._hub.admission.total == 0:
+            return True
+        try:
+            await asyncio.wait_for(empty.wait(), limit_s)
+        except TimeoutError:
+            return False
+        return True
