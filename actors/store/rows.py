@@ -154,6 +154,8 @@ class DeviceRow(Row, frozen=True, gc=False):
     token_ends_at: int
     refresh: bytes
     refresh_ends_at: int
+    refresh_before: bytes = b""
+    """The refresh token that `refresh` replaced: seen again, it was copied."""
 
 
 class CursorRow(Row, frozen=True, gc=False):

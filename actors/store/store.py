@@ -38,7 +38,7 @@ class Sealed(StoreError):
 
 
 class Conflict(StoreError):
-    """An entry with this (room, seq) is already there: the room's picture of itself is old."""
+    """An entry with this (room, seq), or one above it, is already there: the room's picture of itself is old."""
 
 
 class StoreUnavailable(StoreError):
@@ -54,7 +54,7 @@ class Commit(Plain, frozen=True, gc=False):
 
     slot: int
     puts: Sequence[Row] = ()
-    """Inserted; `EntryRow` only if it is new (else `Conflict`), all others replace."""
+    """Inserted; `EntryRow` only above the room's head (else `Conflict`), all others replace."""
     gone: Sequence[Gone] = ()
     """Applied before `puts`."""
 
@@ -84,7 +84,7 @@ class Store(Protocol):
     def commit(self, change: Commit) -> Promise[None]:
         """Make the change durable. Commits of one slot are applied in the order of the calls; calls made in one turn
         share one group commit and one wake-up. Rejects with a `StoreError`; a failed commit fails those of the
-        same slot that were queued behind it at that moment in the same group."""
+        same slot that were queued behind it at that moment, with `StoreUnavailable`: whoever made them did not know."""
 
     # --- reads: each sees every commit of this life that has settled before the call ---
 
@@ -100,8 +100,11 @@ class Store(Protocol):
     def entries_before(self, slot: int, room: str, before: int, limit: int) -> Promise[list[EntryRow]]:
         """The last `limit` entries with seq < `before`, ascending, bodies opened."""
 
-    def heads(self, rooms: Sequence[tuple[int, str]]) -> Promise[dict[str, int]]:
-        """The last seq of each (slot, room) that has one."""
+    def heads(self, rooms: Sequence[tuple[int, str]]) -> Promise[dict[str, tuple[int, int]]]:
+        """The last (seq, at) of each (slot, room) that has one."""
+
+    def member(self, slot: int, room: str, user: str) -> Promise[MemberRow | None]:
+        """One member of a room, or None."""
 
     def post_key(self, slot: int, room: str, user: str, key: str) -> Promise[KeyRow | None]:
         """What an Idempotency-Key made."""

@@ -55,13 +55,14 @@ class MemoryDisk:
                 undo.extend((gone.table, key, self._set(gone.table, key, None)) for key in self._matching(gone))
             for row in change.puts:
                 key = tuple(getattr(row, name) for name in row.key)
+                if isinstance(row, EntryRow) and row.seq <= self._head(row.room):
+                    raise Conflict(f"entry {key} is already there")
                 before = self._set(row.table, key, (change.slot, row))
                 undo.append((row.table, key, before))
-                if before is not None and isinstance(row, EntryRow):
-                    raise Conflict(f"entry {key} is already there")
         except Conflict:
             for table, key, before in reversed(undo):
                 self._set(table, key, before)
+                self.tables[table][key[0]] = dict(sorted(self.tables[table][key[0]].items()))
             raise
 
     def rows(self, kind: type[RowT], first: Any) -> list[RowT]:
@@ -75,6 +76,11 @@ class MemoryDisk:
         groups = self.tables.get(kind.table, {}).values()
         found = {key: row for group in groups for key, (slot, row) in group.items() if slot in wanted}
         return [cast(RowT, found[key]) for key in sorted(found)]
+
+    def _head(self, room: str) -> int:
+        # Entries only ascend, and a dict keeps the order of insertion.
+        group = self.tables.get(EntryRow.table, {}).get(room)
+        return next(reversed(group))[1] if group else 0
 
     def _matching(self, gone: Gone) -> list[Key]:
         group = self.tables.get(gone.table, {}).get(gone.key[0], {})
@@ -194,10 +200,14 @@ class MemoryStore:
         rows = [row for row in self.disk.rows(EntryRow, room) if row.seq < before]
         return self._answer(rows[max(0, len(rows) - limit) :])
 
-    def heads(self, rooms: Sequence[tuple[int, str]]) -> Promise[dict[str, int]]:
+    def heads(self, rooms: Sequence[tuple[int, str]]) -> Promise[dict[str, tuple[int, int]]]:
         """See `Store.heads`."""
         found = ((room, self.disk.rows(EntryRow, room)) for _, room in rooms)
-        return self._answer({room: rows[-1].seq for room, rows in found if rows})
+        return self._answer({room: (rows[-1].seq, rows[-1].at) for room, rows in found if rows})
+
+    def member(self, slot: int, room: str, user: str) -> Promise[MemberRow | None]:
+        """See `Store.member`."""
+        return self._answer(next((row for row in self.disk.rows(MemberRow, room) if row.user == user), None))
 
     def post_key(self, slot: int, room: str, user: str, key: str) -> Promise[KeyRow | None]:
         """See `Store.post_key`."""

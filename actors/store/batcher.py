@@ -1,0 +1,211 @@
+"""Group commit: many commits, one transaction and one wake-up.
+
+Commits that are made in one turn of the loop, or while the thread is busy, share a group. The thread is idle only as
+long as nothing waits: the wake-up that settles a group also hands over the next one, with everything that the settled
+promises have just caused. So groups grow with load, and the loop and the thread need no lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+from actors.runtime.promise import Promise
+from actors.store.schema import EntryValues, Values
+from actors.store.store import OutcomeUnknown, StoreError, StoreUnavailable
+
+MAX_QUEUED = 8192
+"""Commits that wait; beyond it they are refused with `StoreUnavailable`, surely not done."""
+MAX_QUEUED_BYTES = 64 * 1024 * 1024
+MAX_GROUP = 512
+"""Commits in one group, so that one transaction never takes long."""
+MAX_GROUP_BYTES = 4 * 1024 * 1024
+
+Operation = tuple[str, str, Values]
+"""(table, statement, parameters)."""
+Soon = Callable[..., object]
+"""Runs a callback with its arguments in the loop's next turn."""
+Wake = Callable[..., object]
+"""The same, from another thread (an event loop's `call_soon_threadsafe`)."""
+
+
+class Pending:
+    """A commit on its way: what to write and the promise to settle. Or a job: a function to run in the writer's thread."""
+
+    __slots__ = ("entries", "error", "forgets", "job", "operations", "promise", "result", "shard", "size", "slot")
+
+    def __init__(self, slot: int, shard: int, promise: Promise[Any]) -> None:
+        self.slot = slot
+        self.shard = shard
+        self.promise = promise
+        self.entries: Sequence[EntryValues] = ()
+        self.operations: Sequence[Operation] = ()
+        self.forgets = False
+        """Whether it takes entries away."""
+        self.size = 0
+        """Bytes that it holds in memory, roughly."""
+        self.job: Callable[[], Any] | None = None
+        self.result: Any = None
+        self.error: BaseException | None = None
+        """Why it failed; set by the writer's thread."""
+
+
+class Batcher:
+    """Hands groups of commits to a writer in a thread of its own and settles them in one wake-up.
+
+    `write(group)` runs in the thread. It sets `error` on what failed and raises nothing that is expected.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Pending]], None], soon: Soon, wake: Wake, *, name: str = "store") -> None:
+        self._write = write
+        self._soon = soon
+        self._wake = wake
+        self._queue: deque[Pending] = deque()
+        self._queued_bytes = 0
+        # Whether a group is in the thread, or its settling is not over. Belongs to the loop.
+        self._busy = False
+        # Whether `_start` will run in the next turn.
+        self._due = False
+        self._closed = False
+        self._groups: SimpleQueue[list[Pending] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=f"{name}-writer", daemon=True)
+        self._thread.start()
+        self.groups = 0
+        self.commits = 0
+        self.largest = 0
+        self.refused = 0
+
+    def submit(self, pending: Pending) -> None:
+        """Queue a commit; its promise is rejected with `StoreUnavailable` where the queue is full or closed."""
+        if len(self._queue) >= MAX_QUEUED or self._queued_bytes + pending.size > MAX_QUEUED_BYTES or self._closed:
+            self.refused += 1
+            pending.promise.reject(StoreUnavailable("the store is closed" if self._closed else "too many commits wait"))
+            return
+        self._queue.append(pending)
+        self._queued_bytes += pending.size
+        if not self._busy and not self._due:
+            self._due = True
+            self._soon(self._start)
+
+    def run(self, job: Callable[[], Any]) -> Promise[Any]:
+        """Run a function in the thread, in order with the commits around it; the promise has its value or its exception."""
+        pending = Pending(-1, -1, Promise())
+        pending.job = job
+        self.submit(pending)
+        return pending.promise
+
+    def queued(self) -> int:
+        """Commits that wait for the thread."""
+        return len(self._queue)
+
+    def close(self) -> None:
+        """Refuse what comes now, write what waits, end the thread and wait for its end. Promises are settled by the loop as always."""
+        if self._closed:
+            return
+        self._closed = True
+        rest = list(self._queue)
+        self._queue.clear()
+        self._queued_bytes = 0
+        if rest:
+            self._groups.put(rest)
+        self._groups.put(None)
+        self._thread.join()
+
+    # --- on the loop ---
+
+    def _start(self) -> None:
+        self._due = False
+        if self._busy or not self._queue:
+            return
+        group: list[Pending] = []
+        room_bytes = MAX_GROUP_BYTES
+        queue = self._queue
+        while queue and len(group) < MAX_GROUP and (room_bytes > 0 or not group):
+            pending = queue.popleft()
+            room_bytes -= pending.size
+            group.append(pending)
+        self._queued_bytes -= MAX_GROUP_BYTES - room_bytes
+        self._busy = True
+        self.groups += 1
+        self.commits += sum(pending.job is None for pending in group)
+        self.largest = max(self.largest, len(group))
+        self._groups.put(group)
+
+    def _finished(self, group: list[Pending]) -> None:
+        failed = {pending.slot for pending in group if pending.error is not None and pending.job is None}
+        behind = self._take_behind(failed) if failed and self._queue else []
+        self._settle([*group, *behind], 0)
+
+    def _take_behind(self, failed: set[int]) -> list[Pending]:
+        """Commits that wait behind a failed one of their slot fail too: whoever made them did not know."""
+        behind = [pending for pending in self._queue if pending.slot in failed]
+        self._queue = deque(pending for pending in self._queue if pending.slot not in failed)
+        for pending in behind:
+            self._queued_bytes -= pending.size
+            pending.error = StoreUnavailable("an earlier commit of this slot failed")
+        return behind
+
+    def _settle(self, group: list[Pending], at: int) -> None:
+        # A callback that raises must not take the promises behind it along: they follow in the next turn.
+        try:
+            while at < len(group):
+                pending = group[at]
+                at += 1
+                if pending.error is None:
+                    pending.promise.resolve(pending.result)
+                else:
+                    pending.promise.reject(pending.error)
+        finally:
+            if at < len(group):
+                self._soon(self._settle, group, at)
+            else:
+                self._busy = False
+                self._start()
+
+    # --- in the thread ---
+
+    def _work(self) -> None:
+        while (group := self._groups.get()) is not None:
+            self._carry_out(group)
+            try:
+                self._wake(self._finished, group)
+            except RuntimeError:
+                # The loop is closed: nobody is left to be told.
+                return
+
+    def _carry_out(self, group: list[Pending]) -> None:
+        commits: list[Pending] = []
+        for pending in group:
+            if pending.job is None:
+                commits.append(pending)
+                continue
+            self._write_all(commits)
+            commits = []
+            self._run_job(pending)
+        self._write_all(commits)
+
+    def _write_all(self, commits: list[Pending]) -> None:
+        if not commits:
+            return
+        try:
+            self._write(commits)
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            for pending in commits:
+                pending.error = pending.error or _unknown(error)
+
+    def _run_job(self, pending: Pending) -> None:
+        if pending.job is None:
+            return
+        try:
+            pending.result = pending.job()
+        except Exception as error:  # noqa: BLE001 - it goes to the one who asked
+            pending.error = error
+
+
+def _unknown(error: Exception) -> StoreError:
+    unknown = OutcomeUnknown(f"the writer failed: {error!r}")
+    unknown.__cause__ = error
+    return unknown

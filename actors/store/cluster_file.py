@@ -1,0 +1,210 @@
+"""`cluster.db`: what all cells of one machine agree on, in a small file of its own. Plain calls, at control-plane rates.
+
+Every change is one short immediate transaction, durable when the call returns, safe for several processes at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from actors.store.migrations import migrate
+from actors.store.opening import CLUSTER_KIND, Damaged, check_folder, connect, explain
+from actors.store.shards import create_shards
+
+NAME = "cluster.db"
+
+STEPS = (
+    (
+        "CREATE TABLE cluster (one INTEGER PRIMARY KEY CHECK (one = 1), shards INTEGER NOT NULL, key_id BLOB NOT NULL, created_at INTEGER NOT NULL)",
+        "CREATE TABLE view (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, data BLOB NOT NULL)",
+        "INSERT INTO view VALUES (1, 0, x'')",
+        "CREATE TABLE lives (life TEXT PRIMARY KEY, sealed INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE lease (one INTEGER PRIMARY KEY CHECK (one = 1), holder TEXT NOT NULL, ends_at REAL NOT NULL)",
+        "CREATE TABLE data_keys (id INTEGER PRIMARY KEY AUTOINCREMENT, wrapped BLOB NOT NULL)",
+        "CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    ),
+)
+
+
+class Lease(NamedTuple):
+    """Who holds the coordinator's duty, and until when (seconds of the clock that its takers share)."""
+
+    holder: str
+    ends_at: float
+
+
+class ClusterFile:
+    """An open cluster file. Any thread may call; calls wait for each other. Raises `CannotOpen` and its kin, `StoreUnavailable`.
+
+    It is the `KeyShelf` of `seal.Sealer`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the cluster file of a data folder that `create` has made."""
+        self.path = folder / NAME
+        self._lock = threading.Lock()
+        self._connection = connect(self.path, cache_kib=512)
+        try:
+            migrate(self._connection, self.path, STEPS, CLUSTER_KIND)
+            row = self._one("SELECT shards, key_id, created_at FROM cluster")
+            if row is None:
+                raise Damaged(f"The file {self.path} is not complete.")
+        except BaseException:
+            self._connection.close()
+            raise
+        self.shards: int = row[0]
+        """Number of shard files, fixed at creation."""
+        self.key_id: bytes = row[1]
+        """Which master key belongs to this data."""
+        self.created_at: int = row[2]
+        """Milliseconds since 1970."""
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    # --- the view ---
+
+    def view(self) -> tuple[int, bytes]:
+        """(version, data) of the stored view; version 0 and no data where none was ever stored."""
+        version, data = self._one("SELECT version, data FROM view")
+        return version, data
+
+    def change_view(self, expected: int, data: bytes) -> bool:
+        """Store `data` as version `expected` + 1, if `expected` is still the stored version. False where it is not."""
+        return self._change("UPDATE view SET version = version + 1, data = ? WHERE version = ?", data, expected) == 1
+
+    # --- lives ---
+
+    def add_life(self, life: str) -> bool:
+        """Write a new life down. False where that id was used before."""
+        return self._change("INSERT OR IGNORE INTO lives VALUES (?, 0)", life) == 1
+
+    def mark_sealed(self, life: str) -> None:
+        """Note that a life is sealed, also one that is not written down. The fence itself is `shards.seal_life`: call that too."""
+        self._change("INSERT OR REPLACE INTO lives VALUES (?, 1)", life)
+
+    def is_sealed(self, life: str) -> bool:
+        """Whether it is noted as sealed."""
+        row = self._one("SELECT sealed FROM lives WHERE life = ?", life)
+        return row is not None and row[0] != 0
+
+    def lives(self) -> dict[str, bool]:
+        """Every life ever written down, and whether it is sealed."""
+        return {life: sealed != 0 for life, sealed in self._all("SELECT life, sealed FROM lives")}
+
+    def unsealed(self) -> list[str]:
+        """The lives that are not sealed."""
+        return [life for (life,) in self._all("SELECT life FROM lives WHERE sealed = 0")]
+
+    # --- the coordinator's lease ---
+
+    def take_lease(self, holder: str, now: float, ttl_s: float) -> bool:
+        """Take or renew the lease until `now` + `ttl_s`. False where another holds it and it has not ended at `now`."""
+        text = """INSERT INTO lease VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, ends_at = excluded.ends_at
+            WHERE holder = excluded.holder OR ends_at <= ?"""
+        return self._change(text, holder, now + ttl_s, now) == 1
+
+    def give_lease_back(self, holder: str) -> None:
+        """End the lease where `holder` has it."""
+        self._change("DELETE FROM lease WHERE holder = ?", holder)
+
+    def lease(self) -> Lease | None:
+        """The lease as stored, ended or not."""
+        row = self._one("SELECT holder, ends_at FROM lease")
+        return Lease(*row) if row else None
+
+    # --- data keys ---
+
+    def add_key(self, wrapped: bytes) -> int:
+        """Keep a wrapped data key; returns its id, never used before."""
+        with self._transaction() as run:
+            return int(run("INSERT INTO data_keys (wrapped) VALUES (?)", (wrapped,)).lastrowid or 0)
+
+    def wrapped_key(self, key_id: int) -> bytes | None:
+        """The wrapped data key of that id."""
+        row = self._one("SELECT wrapped FROM data_keys WHERE id = ?", key_id)
+        return row[0] if row else None
+
+    def rewrap_keys(self, key_id: bytes, wrap: Any) -> int:
+        """Replace every wrapped key by `wrap(wrapped)` and note the new master key's id, all in one step; returns how many."""
+        with self._transaction() as run:
+            keys = run("SELECT id, wrapped FROM data_keys").fetchall()
+            for number, wrapped in keys:
+                run("UPDATE data_keys SET wrapped = ? WHERE id = ?", (wrap(wrapped), number))
+            run("UPDATE cluster SET key_id = ?", (key_id,))
+        self.key_id = key_id
+        return len(keys)
+
+    # --- small settings that must outlive processes (secrets, ids) ---
+
+    def setting(self, name: str) -> bytes | None:
+        """A stored setting."""
+        row = self._one("SELECT value FROM settings WHERE name = ?", name)
+        return row[0] if row else None
+
+    def keep_setting(self, name: str, value: bytes) -> bytes:
+        """Store a setting where there is none of that name; returns what is stored then: the first one wins."""
+        with self._transaction() as run:
+            run("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, value))
+            return bytes(run("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()[0])
+
+    # --- inside ---
+
+    def _one(self, statement: str, *parameters: Any) -> Any:
+        with self._guard():
+            return self._connection.execute(statement, parameters).fetchone()
+
+    def _all(self, statement: str, *parameters: Any) -> list[Any]:
+        with self._guard():
+            return self._connection.execute(statement, parameters).fetchall()
+
+    def _change(self, statement: str, *parameters: Any) -> int:
+        with self._transaction() as run:
+            return int(run(statement, parameters).rowcount)
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise explain(error, self.path) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        with self._guard():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection.execute
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+
+def exists(folder: Path) -> bool:
+    """Whether a data folder has been made here."""
+    return (folder / NAME).exists()
+
+
+def create(folder: Path, shards: int, key_id: bytes, now_ms: int) -> None:
+    """Make a data folder: shard files first, the cluster file's row last, so that a folder that was cut off is finished by a repeat."""
+    check_folder(folder)
+    create_shards(folder, shards)
+    path = folder / NAME
+    connection = connect(path, create=True)
+    try:
+        migrate(connection, path, STEPS, CLUSTER_KIND)
+        connection.execute("INSERT OR IGNORE INTO cluster VALUES (1, ?, ?, ?)", (shards, key_id, now_ms))
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    finally:
+        connection.close()
+    path.chmod(0o600)
