@@ -91,6 +91,20 @@ def test_what_the_cell_tells_when_it_hears_of_the_break_goes_with_the_next_conne
     assert pair.here.lost == [B]
 
 
+def test_what_was_dropped_unsent_does_not_confuse_what_is_sent_later() -> None:
+    pair = Pair()
+    pair.network.delay(A, B, 1.0)
+    pair.tell(1)
+    pair.clock.advance(0.1)
+    pair.tell(2)
+    pair.network.drop(A, B)
+    pair.network.delay(A, B, 0.001)
+    pair.clock.advance(2.0)
+    ask = pair.ask(Double(1), timeout=1.0)
+    pair.clock.advance(2.0)
+    assert error_of(ask) is Unknown
+
+
 def test_items_wait_for_the_first_connection() -> None:
     pair = Pair(connect=False)
     pair.tell(1)
