@@ -63,6 +63,8 @@ class Device:
         self.rooms: dict[str, RoomState] = {}
         # False: after a reconnect nothing is repeated until `release`
         self.repeats = True
+        # called with each answer to a post
+        self.on_answer: Callable[[], None] = _nothing
         # what went wrong that must not go wrong
         self.failure: Exception | None = None
         self._url = url
@@ -73,6 +75,11 @@ class Device:
         self._welcomed = False
         self._task: asyncio.Task[None] | None = None
         self._progress = asyncio.Event()
+
+    def follow(self, room: str, first: int = 1) -> None:
+        """Take part in a room: at the end this device must have everything from `first` on."""
+        self.rooms[room] = RoomState(have=first - 1)
+        self.recorder.must_have(room, first)
 
     # --- life ---
 
@@ -169,6 +176,12 @@ class Device:
         """Whether it has everything up to these seqs of its rooms."""
         return all(self.rooms[room].have >= head for room, head in heads.items() if room in self.rooms)
 
+    def lacks(self, heads: dict[str, int]) -> str:
+        """For people: what `has` finds missing."""
+        rooms = {room: head for room, head in heads.items() if room in self.rooms and self.rooms[room].have < head}
+        parts = [f"{room} has {self.rooms[room].have} of {head}" for room, head in rooms.items()]
+        return f"{self._name} ({'logged in' if self._welcomed else 'not logged in'}): {', '.join(parts)}"
+
     @property
     def welcomed(self) -> bool:
         """Whether it is logged in now."""
@@ -194,6 +207,8 @@ class Device:
 
     def _on_welcome(self, frame: dict[str, Any]) -> None:
         self._welcomed = True
+        # Entries name it; the list of accounts need not have known it.
+        self.recorder.history.device = frame["device"]
         for info in frame["rooms"]:
             if info["room"] in self.rooms:
                 state = self.rooms[info["room"]]
@@ -272,6 +287,7 @@ class Device:
         if seq > state.have:
             state.own.add(seq)
         self._after(room)
+        self.on_answer()
 
     def _on_refused(self, frame: dict[str, Any]) -> None:
         if not frame["retry"]:
@@ -304,6 +320,10 @@ class Device:
         room = list(self.rooms)[frame["q"] - 1]
         self.rooms[room].pulling = False
         asyncio.get_running_loop().call_later(frame.get("retry_after") or 0.05, self._maybe_pull, room)
+
+
+def _nothing() -> None:
+    pass
 
 
 _HANDLERS: dict[str, Callable[[Device, dict[str, Any]], None]] = {

@@ -27,6 +27,8 @@ class Account(NamedTuple):
 
     user: str
     token: str
+    device: str = ""
+    """The device's id, where it is known beforehand."""
 
 
 class Member:
