@@ -29,6 +29,10 @@ class Payload:
 class Port(Protocol):
     """A connection, as its session sees it. All calls return at once; writes are joined per loop turn."""
 
+    @property
+    def choked(self) -> bool:
+        """Whether so much is queued that entries should no longer be pushed, but pulled."""
+
     def emit(self, event: Event) -> None:
         """Encode an event for this client alone and queue it."""
 
@@ -51,8 +55,12 @@ class Port(Protocol):
         """Call back once, when the backlog has fallen to nothing."""
 
 
+Encode = Callable[[Event], bytes]
+"""Turns an event into the bytes that every client gets; handed to the room's cell so that it is encoded once."""
 EncodeEntry = Callable[[Entry], bytes]
-"""Turns an entry into the bytes that every client gets; handed to the room's cell so that it is encoded once."""
+"""The same for entries alone."""
+Frame = Callable[[bytes], bytes]
+"""Turns encoded text into what a WebSocket carries: one unmasked frame, the same for every client."""
 
 
 class Subject(NamedTuple):

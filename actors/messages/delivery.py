@@ -109,6 +109,8 @@ class Subscribed(Message, frozen=True, gc=False):
     """The answer to `Subscribe`."""
 
     head: int
+    first: int
+    """The first seq that the member may read."""
 
 
 class Subscribe(Request[Subscribed], frozen=True, gc=False):

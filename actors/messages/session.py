@@ -75,3 +75,13 @@ class Tick(Message, frozen=True, gc=False):
 
 class Wake(Message, frozen=True, gc=False):
     """To a room: be active; what is owed is done by starting."""
+
+
+class LinkLost(Message, frozen=True, gc=False):
+    """To rooms and relays of a cell: what was sent to this life may be lost."""
+
+    life: str
+
+
+class Resend(Message, frozen=True, gc=False):
+    """A session's own timer: what was lost goes out again."""

@@ -50,7 +50,14 @@ class LostOwnership(Exception):
 
 
 class Reload(Exception):
-    """Raised by a handler whose picture of the store is old: discard the instance, it is not a crash."""
+    """Raised by a handler whose picture of the store is old: discard the instance, it is not a crash.
+
+    Askers get `answer`: `Unavailable` where nothing was done, `Unknown` where it may be done.
+    """
+
+    def __init__(self, answer: ChatError) -> None:
+        self.answer = answer
+        super().__init__(answer.code)
 
 
 class Activation:
@@ -397,14 +404,16 @@ class Activation:
             return
         if isinstance(error, Reload):
             self._actor = None
-            self._reject_calls(items, Unknown())
+            self._reject_calls(items, error.answer)
             self.cell.make_ready(self)
             return
         _raise_if_fatal(error)
         self._crashed(error, items)
 
     def _crashed(self, error: BaseException, items: Any) -> None:
-        self._actor = None
+        actor, self._actor = self._actor, None
+        if actor is not None and self._kind.factory is None:
+            actor.on_crash()
         self._reject_calls(items, Unknown())
         again: list[Any] = []
         for item in items:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
 from typing import Any, ClassVar, Generic, NewType, Protocol, TypeVar
 
-from actors.runtime.plain import Message
+from actors.runtime.plain import Message, Plain
 from actors.runtime.scheduler import Timer
 
 ActorId = NewType("ActorId", str)
@@ -100,7 +100,7 @@ class Actor:
 
     rank: ClassVar[int] = 0
     """Asks go only to a higher rank, so that no ring of actors can wait for itself."""
-    handlers: ClassVar[dict[type[Message], Handler]] = {}
+    handlers: ClassVar[dict[type[Plain], Handler]] = {}
 
     def __init_subclass__(cls) -> None:
         cls.handlers = dict(cls.handlers)
@@ -113,6 +113,13 @@ class Actor:
 
     async def on_stop(self, reason: StopReason) -> None:
         """Best effort; never the place to save."""
+
+    def on_crash(self) -> None:
+        """A handler raised something unexpected, and this instance, started by hand, has no successor: last words."""
+
+    def stays(self) -> bool:
+        """Whether idle retirement has to wait: somebody still owes this actor an answer."""
+        return False
 
 
 class Mode(Enum):
@@ -128,7 +135,7 @@ class Handler:
 
     __slots__ = ("is_async", "limit", "message", "method", "mode")
 
-    def __init__(self, message: type[Message], method: str, mode: Mode, limit: int, is_async: bool) -> None:
+    def __init__(self, message: type[Plain], method: str, mode: Mode, limit: int, is_async: bool) -> None:
         self.message = message
         self.method = method
         self.mode = mode
@@ -136,12 +143,12 @@ class Handler:
         self.is_async = is_async
 
 
-def handles(*messages: type[Message]) -> Callable[[F], F]:
+def handles(*messages: type[Plain]) -> Callable[[F], F]:
     """The method takes these messages, one at a time, and returns the answer where one is a `Request`."""
     return _mark(messages, Mode.ONE, 1)
 
 
-def handles_batch(message: type[Message], *, limit: int = 256) -> Callable[[F], F]:
+def handles_batch(message: type[Plain], *, limit: int = 256) -> Callable[[F], F]:
     """The method takes a list of all waiting messages of this type, at most `limit` of them.
 
     For a `Request` it returns one answer each, in order: a message, None, or a `ChatError` (returned, not raised).
@@ -149,12 +156,12 @@ def handles_batch(message: type[Message], *, limit: int = 256) -> Callable[[F], 
     return _mark((message,), Mode.BATCH, limit)
 
 
-def reads(*requests: type[Message]) -> Callable[[F], F]:
+def reads(*requests: type[Plain]) -> Callable[[F], F]:
     """The method answers beside the mailbox, also while another handler waits; it must change nothing."""
     return _mark(requests, Mode.READ, 1)
 
 
-def _mark(messages: tuple[type[Message], ...], mode: Mode, limit: int) -> Callable[[F], F]:
+def _mark(messages: tuple[type[Plain], ...], mode: Mode, limit: int) -> Callable[[F], F]:
     def mark(function: F) -> F:
         specs = [*getattr(function, "_handles", ()), *(Handler(m, "", mode, limit, False) for m in messages)]
         function._handles = specs  # type: ignore[attr-defined]

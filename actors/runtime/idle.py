@@ -44,5 +44,7 @@ class IdleSweep:
         if activation is None:
             return
         idle_s = self._cell.kind(address).idle_s
-        if idle_s is not None and activation.quiet and (self._cell.idle_tick - activation.used) * SWEEP_S >= idle_s:
+        if idle_s is None or not activation.quiet or activation.actor is None or activation.actor.stays():
+            return
+        if (self._cell.idle_tick - activation.used) * SWEEP_S >= idle_s:
             activation.stop(StopReason.IDLE)

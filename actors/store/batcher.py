@@ -37,17 +37,26 @@ class Pending:
 
     __slots__ = ("entries", "error", "forgets", "job", "operations", "promise", "result", "shard", "size", "slot")
 
-    def __init__(self, slot: int, shard: int, promise: Promise[Any]) -> None:
+    def __init__(
+        self,
+        slot: int,
+        shard: int,
+        entries: Sequence[EntryValues],
+        operations: Sequence[Operation],
+        size: int,
+        forgets: bool = False,
+        job: Callable[[], Any] | None = None,
+    ) -> None:
         self.slot = slot
         self.shard = shard
-        self.promise = promise
-        self.entries: Sequence[EntryValues] = ()
-        self.operations: Sequence[Operation] = ()
-        self.forgets = False
-        """Whether it takes entries away."""
-        self.size = 0
+        self.entries = entries
+        self.operations = operations
+        self.size = size
         """Bytes that it holds in memory, roughly."""
-        self.job: Callable[[], Any] | None = None
+        self.forgets = forgets
+        """Whether it takes entries away."""
+        self.job = job
+        self.promise: Promise[Any] = Promise()
         self.result: Any = None
         self.error: BaseException | None = None
         """Why it failed; set by the writer's thread."""
@@ -92,8 +101,7 @@ class Batcher:
 
     def run(self, job: Callable[[], Any]) -> Promise[Any]:
         """Run a function in the thread, in order with the commits around it; the promise has its value or its exception."""
-        pending = Pending(-1, -1, Promise())
-        pending.job = job
+        pending = Pending(-1, -1, (), (), 0, False, job)
         self.submit(pending)
         return pending.promise
 

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from actors.store.opening import connect
 from actors.store.store import StoreError
 
-EVERY_PAGES = 2000
+EVERY_PAGES = 4000
 """Pages written between two background runs. More: a busy page is copied less often; less: a shorter log."""
 LONG_PAGES = 8000
 """Length from which the writer is asked to finish the job."""

@@ -127,7 +127,7 @@ class Ledger:
     def _look_up(self, connection: sqlite3.Connection, room: str) -> int:
         found = connection.execute(HEAD, (room,)).fetchone()[0] or 0
         rows = self.rows(room)
-        head = max(found, rows[-1].seq) if rows else int(found)
+        head = max(found, rows[-1][1]) if rows else int(found)
         self._heads[room] = head
         return head
 

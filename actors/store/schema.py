@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Generic, NamedTuple, TypeVar, cast, get_type_hints
+from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 import msgspec
 
@@ -88,14 +88,8 @@ class Table(Generic[R]):
         return tuple(values[at] for at in self._key_at)
 
 
-class EntryValues(NamedTuple):
-    """An entry as its four columns; the body sealed."""
-
-    room: str
-    seq: int
-    meta: bytes
-    body: bytes
-
+EntryValues = tuple[str, int, bytes, bytes]
+"""An entry as its four columns (room, seq, meta, body), the body sealed. A bare tuple: one is made for every post."""
 
 Meta = tuple[int, str, str, int, str, str]
 """(at, user, device, n, id, kind) of an entry."""
@@ -113,7 +107,7 @@ def entry_values(row: EntryRow, sealer: Sealer) -> EntryValues:
     """The columns of an entry. Raises `ValueError` for text that is no Unicode (lone surrogates)."""
     room, seq = row.room, row.seq
     body = sealer.seal(row.body.encode(), f"entries.body({room!r}, {seq})".encode())
-    return EntryValues(room, seq, _pack((row.at, row.user, row.device, row.n, row.id, row.kind)), body)
+    return room, seq, _pack((row.at, row.user, row.device, row.n, row.id, row.kind)), body
 
 
 def entry_row(values: Values, sealer: Sealer) -> EntryRow:

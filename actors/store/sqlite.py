@@ -31,6 +31,8 @@ from actors.store.store import Commit, RoomState, Sealed, StoreError, StoreUnava
 T = TypeVar("T")
 OPERATION_BYTES = 300
 """What an encoded row other than an entry weighs, roughly: for the bound on what waits."""
+ENTRY_BYTES = 150
+"""The same of an entry, without its body."""
 
 
 class Shard:
@@ -89,40 +91,36 @@ class SqliteStore:
 
     def commit(self, change: Commit) -> Promise[None]:
         """See `Store.commit`. Raises `ValueError` for a row that can never be stored (no Unicode, a `Gone` of no table)."""
-        promise: Promise[None] = Promise()
         slot = change.slot
         shard = slot * self.shards >> 12
         if shard not in self._open:
-            promise.reject(Sealed(f"life {self.life} does not own the shard of slot {slot}"))
-            return promise
-        pending = Pending(slot, shard, promise)
+            return rejected(Sealed(f"life {self.life} does not own the shard of slot {slot}"))
         try:
-            self._encode(change, pending)
+            pending = self._encode(change, slot, shard)
         except StoreError as error:
-            promise.reject(error)
-            return promise
+            # No data key could be kept: nothing can be sealed, so nothing is stored.
+            return rejected(error)
         self._batcher.submit(pending)
-        return promise
+        return pending.promise
 
-    def _encode(self, change: Commit, pending: Pending) -> None:
+    def _encode(self, change: Commit, slot: int, shard: int) -> Pending:
         sealer = self._sealer
         entries: list[EntryValues] = []
         operations: list[Operation] = []
         size = 0
+        forgets = False
         for gone in change.gone:
             operations.append((gone.table, check_gone(gone), gone.key))
-            pending.forgets = pending.forgets or gone.table == EntryRow.table
+            forgets = forgets or gone.table == EntryRow.table
         for row in change.puts:
             if type(row) is EntryRow:
                 values = entry_values(row, sealer)
                 entries.append(values)
-                size += 150 + len(values[3])
+                size += ENTRY_BYTES + len(values[3])
             else:
                 table = table_of(type(row))
-                operations.append((table.name, table.put, table.values(row, change.slot, sealer)))
-        pending.entries = entries
-        pending.operations = operations
-        pending.size = size + OPERATION_BYTES * len(operations)
+                operations.append((table.name, table.put, table.values(row, slot, sealer)))
+        return Pending(slot, shard, entries, operations, size + OPERATION_BYTES * len(operations), forgets)
 
     # --- reads ---
 

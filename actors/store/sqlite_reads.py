@@ -110,7 +110,7 @@ class ShardReader:
     def entries_after(self, room: str, after: int, limit: int) -> list[EntryRow]:
         """See `Store.entries_after`."""
         overlay = self._ledger.rows(room)
-        if overlay and overlay[0].seq <= after + 1:
+        if overlay and overlay[0][1] <= after + 1:
             # All that is wanted is still in memory: what a client that follows a busy room asks for.
             found: list[Any] = []
         else:
@@ -194,9 +194,9 @@ def _overlaid(found: list[Any], overlay: list[Any], after: int) -> list[Any]:
     last = found[-1][1] if found else after
     rows = list(found)
     for values in overlay:
-        if values.seq > last:
+        if values[1] > last:
             rows.append(values)
-            last = values.seq
+            last = values[1]
     return rows
 
 

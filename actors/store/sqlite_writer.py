@@ -198,7 +198,7 @@ class ShardWriter:
             for _, statement, values in pending.operations:
                 self._connection.execute(statement, values)
             for entry in pending.entries:
-                if entry.seq <= (self._connection.execute(HEAD, (entry.room,)).fetchone()[0] or 0):
+                if entry[1] <= (self._connection.execute(HEAD, entry[:1]).fetchone()[0] or 0):
                     raise sqlite3.IntegrityError("an entry with this number is already there")
                 insert(self._connection, (entry,))
         self._commit()

@@ -1,0 +1,116 @@
+"""Reads that activate nothing: heads and pages for those who connect, and subscriptions of relays.
+
+One desk a cell, ``desk:LIFE~``, for the rooms of its slots. It looks into active rooms of its own cell and else reads
+the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors.audience import InterestTable
+from actors.errors import ChatError, Unavailable
+from actors.messages.delivery import EntryPage, ReadHeads, ReadPage, RoomHeads, Subscribe, Subscribed, Unsubscribe
+from actors.messages.routes import ViewChanged
+from actors.places import Places
+from actors.room import Room
+from actors.room_log import entry_of
+from actors.runtime.actor import Actor, ActorId, actor_id, handles, reads
+from actors.runtime.ring import slot_of
+from actors.store.store import Store, StoreError
+
+FindRoom = Callable[[ActorId], Actor | None]
+"""The instance of an active room of this cell."""
+
+
+class Desk(Actor):
+    """Answers beside the rooms."""
+
+    rank = 8
+
+    def __init__(self, places: Places, store: Store, interest: InterestTable, find: FindRoom) -> None:
+        self._places = places
+        self._store = store
+        self._interest = interest
+        self._find = find
+
+    def _active(self, room: str) -> Room | None:
+        found = self._find(actor_id("room", room))
+        return found if isinstance(found, Room) and found.log.exists else None
+
+    def _check_owned(self, rooms: list[str]) -> None:
+        for room in rooms:
+            if not self._places.owns(actor_id("room", room)):
+                raise Unavailable(retry_after=0.2)
+
+    @reads(ReadHeads)
+    async def on_read_heads(self, request: ReadHeads) -> RoomHeads:
+        """The committed heads; `unavailable` where a room's slot is not here."""
+        self._check_owned(request.rooms)
+        known: dict[str, tuple[int, int]] = {}
+        asked: list[tuple[int, str]] = []
+        for room in request.rooms:
+            active = self._active(room)
+            if active is not None:
+                known[room] = (active.log.head, active.log.last_at)
+            else:
+                asked.append((slot_of(actor_id("room", room)), room))
+        if asked:
+            known.update(await self._read(asked))
+        found = [known.get(room, (0, 0)) for room in request.rooms]
+        return RoomHeads([head for head, _ in found], [at for _, at in found])
+
+    async def _read(self, asked: list[tuple[int, str]]) -> dict[str, tuple[int, int]]:
+        try:
+            return await self._store.heads(asked)
+        except StoreError:
+            raise Unavailable("store_unavailable", retry_after=1.0) from None
+
+    @reads(ReadPage)
+    async def on_read_page(self, request: ReadPage) -> EntryPage:
+        """A page from the store. The asking cell has checked that its user is a member."""
+        self._check_owned([request.room])
+        slot, limit = slot_of(actor_id("room", request.room)), request.limit
+        try:
+            if request.after >= 0:
+                after = max(request.after, request.first - 1)
+                rows = await self._store.entries_after(slot, request.room, after, limit + 1)
+                return EntryPage([entry_of(row) for row in rows[:limit]], len(rows) > limit)
+            rows = await self._store.entries_before(slot, request.room, 2**62, limit + 1)
+        except StoreError:
+            raise Unavailable("store_unavailable", retry_after=1.0) from None
+        rows = [row for row in rows if row.seq >= request.first]
+        return EntryPage([entry_of(row) for row in rows[-limit:]], len(rows) > limit)
+
+    @handles(Subscribe)
+    async def on_subscribe(self, request: Subscribe) -> Subscribed:
+        """Let a relay have a room's payloads, if the user is a member. The head is read after the interest stands."""
+        self._check_owned([request.room])
+        slot = slot_of(actor_id("room", request.room))
+        first = await self._first(slot, request)
+        self._interest.add(request.room, request.relay)
+        heads = await self._read([(slot, request.room)]) if self._active(request.room) is None else {}
+        active = self._active(request.room)  # it may have woken and gone on while the store was read
+        return Subscribed(active.log.head if active is not None else heads.get(request.room, (0, 0))[0], first)
+
+    async def _first(self, slot: int, request: Subscribe) -> int:
+        active = self._active(request.room)
+        if active is not None:
+            return active.log.roster.member(request.user).first
+        try:
+            member = await self._store.member(slot, request.room, request.user)
+        except StoreError:
+            raise Unavailable("store_unavailable", retry_after=1.0) from None
+        if member is None:
+            raise ChatError("no_such_room")
+        return member.first
+
+    @handles(Unsubscribe)
+    def on_unsubscribe(self, message: Unsubscribe) -> None:
+        """The relay has nobody left."""
+        self._interest.remove(message.room, message.relay)
+
+    @handles(ViewChanged)
+    def on_view(self, message: ViewChanged) -> None:
+        """Relays of dead cells are gone."""
+        self._interest.drop_lives(message.dead)

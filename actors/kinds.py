@@ -1,0 +1,61 @@
+"""The kinds of actor of a cell, put together from what the cell is handed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from actors.audience import InterestTable
+from actors.desk import Desk
+from actors.edge import Edge, LocalSessions
+from actors.messages import delivery, marks, room, routes, session, user
+from actors.errors import ErrorReport
+from actors.ports import Encode, Frame
+from actors.relay import Relay
+from actors.room import Room, RoomPorts
+from actors.routes import Routes, RouteTable
+from actors.runtime.cell import Cell
+from actors.runtime.kinds import Kind
+from actors.runtime.plain import Message
+from actors.store.store import Store
+from actors.user import User, UserPorts
+
+ROOM_IDLE_S = 90.0
+USER_IDLE_S = 180.0
+"""Longer than the quiet minute after which marks are asked away."""
+RELAY_IDLE_S = 60.0
+
+
+class Tables(NamedTuple):
+    """Memory that the system actors of one cell share."""
+
+    routes: RouteTable
+    interest: InterestTable
+    sessions: LocalSessions
+
+
+def new_tables() -> Tables:
+    """Empty tables for a new cell."""
+    return Tables(RouteTable(), InterestTable(), LocalSessions())
+
+
+def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode, frame: Frame) -> list[Kind]:
+    """All kinds that answer in a cell that is both edge and chat."""
+    room_ports = RoomPorts(store, encode, cell, tables.routes, tables.interest)
+    user_ports = UserPorts(store, tables.routes)
+    return [
+        Kind("session", 0, None, pinned=True, mailbox=4096),
+        Kind("relay", 1, lambda ctx: Relay(ctx, cell, tables.sessions, encode, frame), pinned=True, mailbox=16384, idle_s=RELAY_IDLE_S),
+        Kind("room", 2, lambda ctx: Room(ctx, room_ports), mailbox=8192, idle_s=ROOM_IDLE_S),
+        Kind("user", 3, lambda ctx: User(ctx, user_ports), mailbox=4096, idle_s=USER_IDLE_S),
+        Kind("desk", 8, lambda ctx: Desk(cell, store, tables.interest, cell.actor), pinned=True, mailbox=65536, reads=4096),
+        Kind("routes", 9, lambda ctx: Routes(ctx, tables.routes, cell.life, cell.owns), pinned=True, mailbox=65536),
+        Kind("edge", 9, lambda ctx: Edge(ctx, tables.sessions, frame), pinned=True, mailbox=65536),
+    ]
+
+
+def wire_messages() -> list[type[Message]]:
+    """Every message that may cross a link."""
+    found: list[type[Message]] = [ErrorReport]
+    for module in (delivery, marks, room, routes, session, user):
+        found += [m for m in vars(module).values() if isinstance(m, type) and issubclass(m, Message) and m.__module__ == module.__name__]
+    return found

@@ -1,0 +1,234 @@
+"""A large room's branch at one edge cell: subscribes once, fans out to the sessions here, repairs gaps, joins reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from actors.edge import LocalSessions, deliver_all
+from actors.errors import ChatError
+from actors.messages.delivery import (
+    AdoptSessions,
+    HeadTold,
+    Interest,
+    NoInterest,
+    ReadPage,
+    Relayed,
+    RelayHead,
+    Subscribe,
+    Subscribed,
+    Unsubscribe,
+)
+from actors.messages.room import History, HistoryPage
+from actors.messages.routes import ViewChanged
+from actors.messages.session import LinkLost, Tick
+from actors.places import Places
+from actors.ports import Encode, Frame
+from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, name_of, pinned_id, reads
+from actors.runtime.promise import Promise
+
+RETRY_S = 1.0
+"""A subscription that could not be made is tried again after this time."""
+REPAIR_ENTRIES = 200
+"""A longer gap is not repaired here: the sessions hear the head and pull."""
+
+
+class Relay(Actor):
+    """``relay:LIFE~ROOM``."""
+
+    rank = 1
+
+    def __init__(self, ctx: Context, places: Places, sessions: LocalSessions, encode: Encode, frame: Frame) -> None:
+        self._ctx = ctx
+        self._places = places
+        self._here = sessions
+        self._encode = encode
+        self._frame = frame
+        self._room = name_of(ctx.me)
+        self._address = actor_id("room", self._room)
+        self._users: dict[ActorId, str] = {}
+        """session -> user, of those whose membership was granted."""
+        self._targets: list[ActorId] = []
+        self._waiting: dict[ActorId, str] = {}
+        """Sessions whose membership could not be checked yet."""
+        self._owner: str | None = None
+        """The life that has our subscription."""
+        self._head = 0
+        self._first: dict[str, int] = {}
+        """user -> first seq that may be read, as granted."""
+        self._reads: dict[tuple[int, int, int | None, int], Promise[HistoryPage]] = {}
+        self._tick_is_due = False
+
+    async def on_stop(self, reason: StopReason) -> None:
+        """Take the subscription back."""
+        if self._owner is not None:
+            self._ctx.tell(pinned_id("desk", self._owner), Unsubscribe(self._ctx.me, self._room))
+
+    def stays(self) -> bool:
+        """Somebody here listens."""
+        return bool(self._users or self._waiting)
+
+    # --- who listens -------------------------------------------------------------------------------------------------
+
+    @handles(Interest)
+    async def on_interest(self, message: Interest) -> None:
+        """Grant after the room's cell has checked the membership; the answer carries the head."""
+        if message.session not in self._users:
+            await self._admit(message.session, message.user)
+
+    async def _admit(self, session: ActorId, user: str) -> None:
+        owner = self._places.life_for(self._address)
+        try:
+            answer = await self._subscribe(owner, user)
+        except ChatError as error:
+            self._waiting.pop(session, None)
+            if error.retry:
+                self._waiting[session] = user
+                self._tick_later()
+            return
+        self._waiting.pop(session, None)
+        self._owner = owner
+        self._first[user] = answer.first
+        self._add(session, user)
+        await self._come_to(answer.head)
+        self._ctx.tell(session, HeadTold(self._room, self._head))
+
+    async def _subscribe(self, owner: str | None, user: str) -> Subscribed:
+        if owner is None:
+            raise ChatError("unavailable")
+        return await self._ctx.ask(pinned_id("desk", owner), Subscribe(self._ctx.me, self._room, user))
+
+    def _add(self, session: ActorId, user: str) -> None:
+        if session not in self._users:
+            self._users[session] = user
+            self._targets.append(session)
+
+    def _remove(self, sessions: Sequence[ActorId]) -> None:
+        for session in sessions:
+            self._waiting.pop(session, None)
+            user = self._users.pop(session, None)
+            if user is not None:
+                self._targets.remove(session)
+                self._first.pop(user, None)  # another device of the user reads by itself
+
+    @handles(NoInterest)
+    def on_no_interest(self, message: NoInterest) -> None:
+        """A session leaves."""
+        self._remove([message.session])
+
+    @handles(AdoptSessions)
+    def on_adopt(self, message: AdoptSessions) -> None:
+        """The room has just become large: it knows these sessions and has noted our interest itself."""
+        self._owner = self._places.life_for(self._address)
+        self._head = max(self._head, message.head)
+        for session, user in zip(message.sessions, message.users, strict=True):
+            self._add(session, user)
+
+    # --- what is heard -----------------------------------------------------------------------------------------------
+
+    @handles(Relayed)
+    async def on_relayed(self, message: Relayed) -> None:
+        """Hand on what is new; pull what is missing before it."""
+        if message.first > self._head + 1 and self._head:
+            await self._come_to(message.first - 1)
+        known = self._head + 1 - message.first if self._head else 0
+        texts, senders = message.texts[max(known, 0) :], message.senders[max(known, 0) :]
+        if texts:
+            self._head = message.first + len(message.texts) - 1
+            self._hand_on(texts, senders)
+        if message.left:
+            self._remove([s for s, user in self._users.items() if user in message.left])
+
+    @handles(RelayHead)
+    async def on_head(self, message: RelayHead) -> None:
+        """The room says where it stands."""
+        await self._come_to(message.head)
+
+    async def _come_to(self, head: int) -> None:
+        """Pull the gap up to `head` and hand it on; where that cannot be, the sessions hear the head and pull."""
+        if self._head == 0 or head <= self._head:
+            self._head = max(self._head, head)
+            return
+        before = self._head
+        if head - before <= REPAIR_ENTRIES and self._targets and self._owner is not None:
+            try:
+                page = await self._ctx.ask(
+                    pinned_id("desk", self._owner), ReadPage(self._room, before, 1, REPAIR_ENTRIES), timeout=3.0
+                )
+            except ChatError:
+                page = None
+            if page is not None and page.entries and page.entries[0].seq == before + 1:
+                self._head = page.entries[-1].seq
+                self._hand_on([self._encode(entry) for entry in page.entries], [""] * len(page.entries))
+        if self._head < head:
+            self._head = head
+            self._ctx.tell_many(self._targets, HeadTold(self._room, head))
+
+    def _hand_on(self, texts: list[bytes], senders: list[str]) -> None:
+        gone = deliver_all(self._here, self._targets, self._room, self._head, texts, senders, self._frame)
+        if gone:
+            self._remove(gone)
+
+    # --- reads -------------------------------------------------------------------------------------------------------
+
+    @reads(History)
+    async def on_history(self, request: History) -> HistoryPage:
+        """The same page wanted by many at once is read once. Only listeners are served: their membership was checked."""
+        first = self._first.get(request.by)
+        if first is None:
+            return await self._ctx.ask(self._address, request)
+        key = (first, request.after, request.before, request.limit)
+        promise = self._reads.get(key)
+        if promise is None:
+            promise = self._reads[key] = Promise()
+            try:
+                promise.resolve(await self._ctx.ask(self._address, request))
+            except ChatError as error:
+                promise.reject(error)
+            finally:
+                del self._reads[key]
+        return await promise
+
+    # --- changes around it -------------------------------------------------------------------------------------------
+
+    @handles(ViewChanged)
+    async def on_view(self, message: ViewChanged) -> None:
+        """The room may have moved: its new cell has no subscription of ours."""
+        owner = self._places.life_for(self._address)
+        if owner != self._owner or self._owner in message.dead:
+            await self._subscribe_again()
+
+    @handles(LinkLost)
+    async def on_link_lost(self, message: LinkLost) -> None:
+        """What the room sent may be lost."""
+        if message.life == self._owner:
+            await self._subscribe_again()
+
+    async def _subscribe_again(self) -> None:
+        self._owner = None
+        owner = self._places.life_for(self._address)
+        for user in list(dict.fromkeys(self._users.values()))[:3]:  # the first may have left meanwhile
+            try:
+                answer = await self._subscribe(owner, user)
+            except ChatError as error:
+                if error.retry:
+                    break
+                continue
+            self._owner = owner
+            await self._come_to(answer.head)
+            return
+        if self._users:
+            self._tick_later()
+
+    def _tick_later(self) -> None:
+        if not self._tick_is_due:
+            self._tick_is_due = True
+            self._ctx.after(RETRY_S, Tick())
+
+    @handles(Tick)
+    async def on_tick(self, message: Tick) -> None:
+        """Try again what did not succeed."""
+        self._tick_is_due = False
+        if self._owner is None and self._users:
+            await self._subscribe_again()
+        for session, user in list(self._waiting.items()):
+            await self._admit(session, user)

@@ -1,0 +1,456 @@
+"""A conversation: members and roles, numbering, durable append, fan-out, history.
+
+One batch of posts at a time: repeats by `n` first, then membership, numbering, one durable commit, then answers and
+fan-out. Whatever fails in a commit discards the instance (`Reload`): the store alone knows what is true then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from actors.audience import Audience, ByEdge, ByMember, InterestTable
+from actors.errors import ChatError, ErrorReport, Unavailable, Unknown
+from actors.events import ReadMark, RoomInfo
+from actors.messages.delivery import Accepted, Rejected, SessionsGone, Submit
+from actors.messages.marks import Cleared, Marked, MarkKept, MayClear
+from actors.messages.room import (
+    AddMember,
+    ChangeRole,
+    Describe,
+    EditRoom,
+    History,
+    HistoryPage,
+    KeyedPost,
+    ListMembers,
+    MemberInfo,
+    MemberPage,
+    OpenDirect,
+    OpenRoom,
+    RemoveMember,
+    Stored,
+)
+from actors.messages.routes import Followed, Routed, Unrouted, ViewChanged, Withdraw
+from actors.messages.session import HasRead, LinkLost, Tick, Wake
+from actors.numbers import Known, number_expected, number_used
+from actors.places import Places
+from actors.ports import Encode
+from actors.room_log import EntryDraft, RoomLog, entry_of
+from actors.room_opening import Opening, open_direct, open_room, profiles
+from actors.roster import Plan, Roster
+from actors.routes import RouteTable
+from actors.runtime.activation import LostOwnership, Reload
+from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, handles_batch, name_of, pinned_id, reads
+from actors.store.rows import Gone, MarkRow, Row
+from actors.store.store import Conflict, OutcomeUnknown, Sealed, Store, StoreUnavailable
+
+RETELL_S = 2.0
+"""Marks that were not confirmed, and routes that were not answered for, are asked for again after this time."""
+
+
+class RoomPorts(NamedTuple):
+    """What every room of a cell is handed."""
+
+    store: Store
+    encode: Encode
+    places: Places
+    routes: RouteTable
+    interest: InterestTable
+
+
+class Room(Actor):
+    """``room:ID``."""
+
+    rank = 2
+
+    def __init__(self, ctx: Context, ports: RoomPorts) -> None:
+        self._ctx = ctx
+        self._ports = ports
+        self._name = name_of(ctx.me)
+        self.log = RoomLog(self._name, ports.store)
+        """Read by the cell's desk too, for the head."""
+        self._members = ByMember(ctx, ports.places, ports.routes)
+        self._edges = ByEdge(ctx, ports.interest)
+        self._tick_is_due = False
+
+    @property
+    def _audience(self) -> Audience:
+        return self._edges if self.log.roster.row.large else self._members
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    async def on_start(self) -> None:
+        """Load, follow the members, tell heads to those who are online, tell marks that were not confirmed."""
+        try:
+            await self.log.load()
+        except Sealed:
+            raise LostOwnership from None
+        except (StoreUnavailable, OutcomeUnknown):
+            raise Unavailable("store_unavailable", retry_after=1.0) from None
+        if self.log.exists:
+            if self.log.roster.row.large:
+                self._edges.tell_head(self.log.head)
+            else:
+                self._follow(self.log.roster.members)
+            self._tell_marks(self.log.untold.values())
+
+    async def on_stop(self, reason: StopReason) -> None:
+        """Leave the routes and sum up, so that the next activation is cheap and a taker has nothing to look at."""
+        self._members.leave_tables()
+        if self.log.exists:
+            await self._ports.store.commit(self.log.closing_commit())
+
+    def stays(self) -> bool:
+        """Marks that are not confirmed have to be told again."""
+        return self.log.exists and bool(self.log.untold)
+
+    @handles(Wake)
+    def on_wake(self, message: Wake) -> None:
+        """Starting has done what was owed."""
+
+    # --- posts -------------------------------------------------------------------------------------------------------
+
+    @handles_batch(Submit, limit=256)
+    async def on_posts(self, posts: Sequence[Submit]) -> None:
+        """Answer repeats, number the rest, commit once, answer, fan out."""
+        log = self.log
+        if not log.exists:
+            for post in posts:
+                self._reject(post, ChatError("no_such_room"))
+            self._ctx.stop()
+            return
+        fresh: list[Submit] = []
+        drafts: list[EntryDraft] = []
+        at = int(self._ctx.wall() * 1000)
+        for post in posts:
+            last = log.numbers.last(post.device)
+            if post.n <= last:
+                await self._answer_repeat(post)
+            elif post.user not in log.roster.members:
+                self._reject(post, ChatError("no_such_room"))
+            elif post.n != last + 1:
+                self._reject(post, number_expected(last + 1))
+            else:
+                drafts.append(log.draft(at, post.user, "text", post.body, post.device, post.n, post.id))
+                fresh.append(post)
+        if drafts:
+            await self._store_posts(fresh, drafts, at)
+
+    async def _store_posts(self, posts: list[Submit], drafts: list[EntryDraft], at: int) -> None:
+        roster = self.log.roster
+        marks = roster.marks_for_post(drafts[-1].row.seq) if roster.unmarked else []
+        try:
+            await self._commit(drafts, marks)
+        except (Reload, LostOwnership) as error:
+            why = error.answer if isinstance(error, Reload) else Unavailable(retry_after=0.2)
+            for post in posts:
+                self._reject(post, why)
+            raise
+        if len(posts) == 1:
+            self._ctx.tell(posts[0].origin, Accepted(self._name, [posts[0].n], [drafts[0].row.seq], at))
+        else:
+            self._answer_batch(posts, drafts, at)
+        self._fan_out(drafts, [post.origin for post in posts])
+        if marks:
+            self._tell_marks(marks)
+
+    def _answer_batch(self, posts: list[Submit], drafts: list[EntryDraft], at: int) -> None:
+        answers: dict[ActorId, Accepted] = {}
+        for post, draft in zip(posts, drafts, strict=True):
+            answer = answers.get(post.origin)
+            if answer is None:
+                answers[post.origin] = Accepted(self._name, [post.n], [draft.row.seq], at)
+            else:
+                answer.numbers.append(post.n)
+                answer.seqs.append(draft.row.seq)
+        for origin, answer in answers.items():
+            self._ctx.tell(origin, answer)
+
+    async def _answer_repeat(self, post: Submit) -> None:
+        """Before membership: a post that was stored stays stored, also after a kick."""
+        last = self.log.numbers.last(post.device)
+        try:
+            known = self.log.numbers.known(post.device, post.n)
+            if not known.id:
+                known = await self._recall(known, last)
+        except ChatError as error:
+            self._reject(post, error)
+            return
+        if known.id != post.id:
+            self._reject(post, number_used(last))
+        elif known.seq > self.log.head:
+            self._reject(post, Unavailable(retry_after=0.1))  # its first copy is in this very batch, not yet committed
+        else:
+            self._ctx.tell(post.origin, Accepted(self._name, [post.n], [known.seq], int(self._ctx.wall() * 1000)))
+
+    async def _recall(self, known: Known, last: int) -> Known:
+        rows = await self._ports.store.entries_after(self.log.slot, self._name, known.seq - 1, 1)
+        if not rows or rows[0].seq != known.seq:
+            raise number_used(last)
+        return Known(known.seq, rows[0].id)
+
+    @handles(KeyedPost)
+    async def on_keyed_post(self, request: KeyedPost) -> Stored:
+        """A post by HTTP: the key stands where a device has `n`."""
+        self._must_exist()
+        stored = await self.log.find_key(request)
+        if stored is not None:
+            return stored
+        self.log.roster.member(request.by)
+        at = int(self._ctx.wall() * 1000)
+        draft = self.log.draft(at, request.by, "text", request.body)
+        marks = self.log.roster.marks_for_post(draft.row.seq)
+        await self._commit([draft], marks, [self.log.key_row(request, draft.row)])
+        self._fan_out([draft], [""])
+        self._tell_marks(marks)
+        return Stored(draft.row.seq, at)
+
+    def _reject(self, post: Submit, error: ChatError) -> None:
+        self._ctx.tell(post.origin, Rejected(self._name, post.n, ErrorReport.of(error)))
+
+    def _fan_out(self, drafts: Sequence[EntryDraft], senders: Sequence[str], left: Sequence[str] = ()) -> None:
+        encode = self._ports.encode
+        self._audience.fan_out(drafts[0].row.seq, [encode(draft.entry()) for draft in drafts], senders, left)
+
+    # --- the one way to the store ------------------------------------------------------------------------------------
+
+    async def _commit(
+        self, drafts: Sequence[EntryDraft], marks: Sequence[MarkRow], extra: Sequence[Row] = (), gone: Sequence[Gone] = ()
+    ) -> None:
+        """Durable, or the instance is discarded by `LostOwnership` or `Reload`."""
+        try:
+            await self._ports.store.commit(self.log.commit(drafts, marks, extra, gone))
+        except Sealed:
+            raise LostOwnership from None
+        except StoreUnavailable:
+            raise Reload(Unavailable("store_unavailable", retry_after=1.0)) from None
+        except Conflict:
+            raise Reload(Unavailable(retry_after=0.1)) from None
+        except OutcomeUnknown:
+            raise Reload(Unknown(retry_after=1.0)) from None
+        self.log.committed(drafts, marks)
+
+    # --- rooms and members -------------------------------------------------------------------------------------------
+
+    @handles(OpenRoom)
+    async def on_open_room(self, request: OpenRoom) -> RoomInfo:
+        """Make the room; a repeat finds it."""
+        if not self.log.exists:
+            await self._open(await open_room(self._ctx, self._name, request, int(self._ctx.wall() * 1000)))
+        self.log.roster.member(request.by)
+        return self.log.roster.info(request.by, self.log.head)
+
+    @handles(OpenDirect)
+    async def on_open_direct(self, request: OpenDirect) -> RoomInfo:
+        """Make the direct chat where it is new."""
+        if not self.log.exists:
+            await self._open(await open_direct(self._ctx, self._name, request, int(self._ctx.wall() * 1000)))
+        self.log.roster.member(request.by)
+        return self.log.roster.info(request.by, self.log.head)
+
+    async def _open(self, opening: Opening) -> None:
+        roster = Roster(opening.row, (), ())
+        plan = Plan(opening.entries, row=opening.row, joined=opening.members)
+        self.log.open(opening.row, roster)
+        await self._carry_out(plan, opening.row.created_at)
+
+    @handles(AddMember)
+    async def on_add_member(self, request: AddMember) -> RoomInfo:
+        """An invitation, or joining."""
+        self._must_exist()
+        roster = self.log.roster
+        roster.check_add(request.by, request.user)
+        if request.by == request.user and request.user in roster.members:
+            return roster.info(request.by, self.log.head)
+        profile = (await profiles(self._ctx, [request.user]))[0]
+        at = int(self._ctx.wall() * 1000)
+        await self._carry_out(roster.plan_add(request.by, request.user, profile.display, self.log.head, at), at)
+        return roster.info(request.by, self.log.head)
+
+    @handles(RemoveMember)
+    async def on_remove_member(self, request: RemoveMember) -> None:
+        """A kick, or leaving."""
+        self._must_exist()
+        await self._carry_out(self.log.roster.plan_remove(request.by, request.user))
+
+    @handles(ChangeRole)
+    async def on_change_role(self, request: ChangeRole) -> None:
+        """Another role for a member."""
+        self._must_exist()
+        await self._carry_out(self.log.roster.plan_role(request.by, request.user, request.role))
+
+    @handles(EditRoom)
+    async def on_edit(self, request: EditRoom) -> RoomInfo:
+        """Another name, topic or openness."""
+        self._must_exist()
+        await self._carry_out(self.log.roster.plan_edit(request.by, name=request.name, topic=request.topic, public=request.public))
+        return self.log.roster.info(request.by, self.log.head)
+
+    async def _carry_out(self, plan: Plan, at: int = 0) -> None:
+        """Store a change of the roster, make it true, tell everybody."""
+        if not plan.entries:
+            return
+        roster, at = self.log.roster, at or int(self._ctx.wall() * 1000)
+        drafts = [self.log.draft(at, user, kind, body) for user, kind, body in plan.entries]
+        marks = roster.marks_for(plan, drafts[-1].row.seq)
+        extra: list[Row] = [*plan.joined, *([plan.row] if plan.row is not None else [])]
+        was_large = roster.row.large
+        await self._commit(drafts, (), [*extra, *marks], roster.gone_rows(plan))
+        roster.apply(plan)
+        self.log.set_marks(marks)
+        if roster.row.large and not was_large:
+            for relay in self._members.hand_over(drafts[0].row.seq - 1):
+                self._ports.interest.add(self._name, relay)
+        elif not roster.row.large:
+            self._members.unfollow(plan.left)
+            self._follow([m.user for m in plan.joined])
+        self._fan_out(drafts, [""] * len(drafts), plan.left)
+        self._tell_marks(marks)
+
+    def _must_exist(self) -> None:
+        if not self.log.exists:
+            self._ctx.stop()
+            raise ChatError("no_such_room")
+
+    # --- reads -------------------------------------------------------------------------------------------------------
+
+    @reads(History)
+    async def on_history(self, request: History) -> HistoryPage:
+        """A page of the log, from the store: never holds up a post."""
+        self._must_exist()
+        member = self.log.roster.member(request.by)
+        log, store, limit = self.log, self._ports.store, request.limit
+        if request.before is None:
+            rows = await store.entries_after(log.slot, self._name, max(request.after, member.first - 1), limit + 1)
+            more, rows = len(rows) > limit, rows[:limit]
+        else:
+            rows = await store.entries_before(log.slot, self._name, request.before, limit + 1)
+            more, rows = len(rows) > limit, rows[-limit:]
+            kept = [row for row in rows if row.seq >= member.first]
+            more, rows = more and len(kept) == len(rows), kept
+        return HistoryPage([entry_of(row) for row in rows], log.head, more)
+
+    @reads(Describe)
+    def on_describe(self, request: Describe) -> RoomInfo:
+        """The room as a member, or anybody if it is public, sees it."""
+        self._must_exist()
+        if not self.log.roster.row.public:
+            self.log.roster.member(request.by)
+        return self.log.roster.info(request.by, self.log.head)
+
+    @reads(ListMembers)
+    def on_list_members(self, request: ListMembers) -> MemberPage:
+        """A page of members, by name."""
+        self._must_exist()
+        roster = self.log.roster
+        roster.member(request.by)
+        names = sorted(user for user in roster.members if user > request.after)
+        page = [roster.members[user] for user in names[: request.limit]]
+        infos = [MemberInfo(m.user, m.display, m.role, roster.read.get(m.user, 0)) for m in page]
+        return MemberPage(infos, len(roster.members), len(names) > request.limit)
+
+    @handles(HasRead)
+    def on_read(self, message: HasRead) -> None:
+        """Shown to the others in a small room; may be lost."""
+        if not self.log.exists or message.user not in self.log.roster.members:
+            return
+        roster = self.log.roster
+        if roster.row.large or message.seq > self.log.head or message.seq <= roster.read.get(message.user, 0):
+            return
+        roster.read[message.user] = message.seq
+        self._audience.show(self._ports.encode(ReadMark(self._name, message.user, message.seq)), message.origin)
+
+    # --- marks -------------------------------------------------------------------------------------------------------
+
+    def _tell_marks(self, marks: Iterable[MarkRow]) -> None:
+        for mark in marks:
+            facts = self.log.roster.facts(mark.user, mark.seq)
+            self._ctx.tell(actor_id("user", mark.user), Marked(self._ctx.me, self._name, mark.seq, facts))
+        self._tick_later()
+
+    @handles(MarkKept)
+    def on_mark_kept(self, message: MarkKept) -> None:
+        """The user has it durably."""
+        if self.log.exists:
+            self.log.mark_kept(message.user, message.at)
+
+    @handles(MayClear)
+    async def on_may_clear(self, message: MayClear) -> None:
+        """Every device of the user has the head: the clear is committed before it is agreed to."""
+        log = self.log
+        if not log.exists or log.roster.row.large or message.seq != log.head or message.user in log.untold:
+            return
+        if message.user in log.roster.marks:
+            await self._commit((), (), (), [Gone("marks", (self._name, message.user))])
+            log.forget_told(message.user)
+            log.roster.clear_mark(message.user)
+        self._ctx.tell(actor_id("user", message.user), Cleared(self._name, message.seq))
+
+    @handles(Tick)
+    def on_tick(self, message: Tick) -> None:
+        """Tell and ask again what was not answered."""
+        self._tick_is_due = False
+        if not self.log.exists:
+            return
+        self._tell_marks(list(self.log.untold.values()))
+        if not self.log.roster.row.large and self._members.incomplete:
+            self._greet(self._members.follow_missing())
+
+    def _tick_later(self) -> None:
+        if not self._tick_is_due and (self.log.untold or self._members.incomplete):
+            self._tick_is_due = True
+            self._ctx.after(RETELL_S, Tick())
+
+    # --- routes ------------------------------------------------------------------------------------------------------
+
+    def _follow(self, users: Iterable[str]) -> None:
+        self._greet(self._members.follow(users))
+        self._tick_later()
+
+    def _greet(self, sessions: Sequence[ActorId]) -> None:
+        """A session that the room just learned of may have missed the last post: it hears the head."""
+        self._members.tell_head_to(sessions, self.log.head)
+
+    @handles(Followed)
+    def on_followed(self, message: Followed) -> None:
+        """A table answers."""
+        if self.log.exists and not self.log.roster.row.large:
+            self._greet(self._members.followed(message))
+
+    @handles(Routed)
+    def on_routed(self, message: Routed) -> None:
+        """A member has a new session."""
+        if self.log.exists and message.route.user in self.log.roster.members and self._members.add(message.route):
+            self._greet([message.route.session])
+
+    @handles(Unrouted)
+    def on_unrouted(self, message: Unrouted) -> None:
+        """A session is gone."""
+        self._members.remove(message.user, message.session)
+
+    @handles(SessionsGone)
+    def on_sessions_gone(self, message: SessionsGone) -> None:
+        """An edge does not know these; their table may not know it yet."""
+        for session in message.sessions:
+            user = self._members.owner_of(session)
+            if user is not None:
+                self._members.remove(user, session)
+                life = self._ports.places.life_for(actor_id("user", user))
+                if life is not None:
+                    self._ctx.tell(pinned_id("routes", life), Withdraw(user, session))
+
+    @handles(ViewChanged)
+    def on_view(self, message: ViewChanged) -> None:
+        """Tables and edges may have moved or died."""
+        if self.log.exists and not self.log.roster.row.large:
+            self._greet(self._members.moved(message.dead))
+            self._tick_later()
+
+    @handles(LinkLost)
+    def on_link_lost(self, message: LinkLost) -> None:
+        """What was sent to that life may be lost: its sessions compare heads."""
+        if self.log.exists:
+            self._audience.owe(message.life, self.log.head)
+
+
+__all__ = ["Room", "RoomPorts"]

@@ -1,0 +1,216 @@
+"""Members, roles and marks of one room: pure state and rules, nothing sent, nothing stored.
+
+A change of membership is planned first (`Plan`: what it would store), committed by the room, then applied. So a
+refused commit leaves the roster as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from actors.errors import ChatError
+from actors.events import RoomInfo
+from actors.messages.marks import Facts
+from actors.store.rows import Gone, MarkRow, MemberRow, RoomRow
+
+SMALL_ROOM = 256
+"""Members up to which a room reaches people one by one and keeps a mark for each."""
+MAX_MEMBERS = 100_000
+_ORDER = {"member": 0, "admin": 1, "owner": 2}
+
+
+class Plan(NamedTuple):
+    """A change of the roster, not yet made."""
+
+    entries: list[tuple[str, str, str]]
+    """(user, kind, JSON body) of the log entries that tell of it."""
+    row: RoomRow | None = None
+    joined: Sequence[MemberRow] = ()
+    """New members, and members whose row changes."""
+    left: Sequence[str] = ()
+    mark_all: bool = False
+    """Whether every member has to hear of it by a mark (small rooms)."""
+
+
+class Roster:
+    """Who is in a room and who may be behind."""
+
+    def __init__(self, row: RoomRow, members: Iterable[MemberRow] = (), marks: Iterable[MarkRow] = ()) -> None:
+        self.row = row
+        self.members = {member.user: member for member in members}
+        self.marks = {mark.user: mark for mark in marks}
+        """Standing marks, and notices to those who left until they confirm."""
+        self.unmarked = set() if row.large else {user for user in self.members if user not in self.marks}
+        """Members of a small room whose mark is cleared: the next post sets it."""
+        self.read: dict[str, int] = {}
+        """How far members have read, as far as this activation heard."""
+
+    # --- questions ---------------------------------------------------------------------------------------------------
+
+    def member(self, user: str) -> MemberRow:
+        """The member. `no_such_room` for others: they are not told more."""
+        member = self.members.get(user)
+        if member is None:
+            raise ChatError("no_such_room")
+        return member
+
+    def info(self, user: str, head: int) -> RoomInfo:
+        """The room as a user sees it."""
+        member = self.members.get(user)
+        facts = self.facts(user, head)
+        return RoomInfo(
+            room=self.row.room, kind=facts.kind, head=head, role=facts.role, name=facts.name, topic=facts.topic,
+            public=facts.public, peer=facts.peer, peer_display=facts.peer_display, first=member.first if member else 1,
+            read=self.read.get(user, 0), marked=user in self.marks,
+        )  # fmt: skip
+
+    def facts(self, user: str, at: int) -> Facts:
+        """The room as it should stand in the user's list."""
+        row, member = self.row, self.members.get(user)
+        peer = next((m for m in self.members.values() if m.user != user), None) if row.kind == "direct" else None
+        return Facts(
+            kind=row.kind, role=member.role if member else "none", name=row.name, topic=row.topic, public=row.public,
+            peer=peer.user if peer else "", peer_display=peer.display if peer else "", large=row.large,
+            first=member.first if member else 1, at=at,
+        )  # fmt: skip
+
+    # --- plans -------------------------------------------------------------------------------------------------------
+
+    def plan_add(self, by: str, user: str, display: str, head: int, at: int) -> Plan:
+        """An invitation, or joining a public room."""
+        self.check_add(by, user)
+        if user in self.members:
+            raise ChatError("already_a_member")
+        if len(self.members) >= MAX_MEMBERS:
+            raise ChatError("room_full", limit=MAX_MEMBERS)
+        first = 1 if self.row.public else head + 1
+        joined = MemberRow(self.row.room, user, "member", display, first, at)
+        grows = not self.row.large and len(self.members) >= SMALL_ROOM
+        return Plan(
+            [(by, "join", _json(user=user, display=display))],
+            row=self._changed(large=True) if grows else None,
+            joined=[joined],
+            mark_all=grows,
+        )
+
+    def check_add(self, by: str, user: str) -> None:
+        """Whether `by` may make `user` a member: `forbidden`, or `no_such_room` where it is not open to them."""
+        if self.row.kind == "direct":
+            raise ChatError("forbidden")
+        if by == user:
+            if not self.row.public and user not in self.members:
+                raise ChatError("no_such_room")
+            return
+        if self.member(by).role == "member" and not self.row.public:
+            raise ChatError("forbidden")
+
+    def plan_remove(self, by: str, user: str) -> Plan:
+        """A kick, or leaving; the last owner's role passes on."""
+        actor = self.member(by)
+        if self.row.kind == "direct":
+            raise ChatError("forbidden")
+        target = self.members.get(user)
+        if target is None:
+            raise ChatError("not_a_member")
+        if by != user and (actor.role == "member" or _ORDER[actor.role] <= _ORDER[target.role]):
+            raise ChatError("forbidden")
+        entries = [(by, "leave" if by == user else "kick", _json(user=user))]
+        heirs = []
+        heir = self._heir(user) if target.role == "owner" else None
+        if heir is not None:
+            heirs = [_with(heir, role="owner")]
+            entries.append((by, "role", _json(user=heir.user, role="owner")))
+        return Plan(entries, joined=heirs, left=[user])
+
+    def _heir(self, leaving: str) -> MemberRow | None:
+        rest = [m for m in self.members.values() if m.user != leaving]
+        if any(m.role == "owner" for m in rest):
+            return None
+        return min(rest, key=lambda m: (-_ORDER[m.role], m.joined_at, m.user), default=None)
+
+    def plan_role(self, by: str, user: str, role: str) -> Plan:
+        """Another role; giving ownership away makes the giver an admin."""
+        if self.member(by).role != "owner" or self.row.kind == "direct":
+            raise ChatError("forbidden")
+        target = self.members.get(user)
+        if target is None:
+            raise ChatError("not_a_member")
+        if role not in _ORDER:
+            raise ChatError("invalid", reason="role")
+        if by == user:
+            raise ChatError("forbidden")
+        changed = [_with(target, role=role)]
+        entries = [(by, "role", _json(user=user, role=role))]
+        if role == "owner":
+            changed.append(_with(self.members[by], role="admin"))
+            entries.append((by, "role", _json(user=by, role="admin")))
+        return Plan(entries, joined=changed)
+
+    def plan_edit(self, by: str, **fields: Any) -> Plan:
+        """Another name, topic or openness."""
+        if self.member(by).role == "member" or self.row.kind == "direct":
+            raise ChatError("forbidden")
+        changed = {name: value for name, value in fields.items() if value is not None and value != getattr(self.row, name)}
+        if not changed:
+            return Plan([])
+        return Plan([(by, "edit", _json(**changed))], row=self._changed(**changed), mark_all=True)
+
+    def _changed(self, **fields: Any) -> RoomRow:
+        return _with(self.row, **fields)
+
+    # --- marks -------------------------------------------------------------------------------------------------------
+
+    def marks_for_post(self, head: int) -> list[MarkRow]:
+        """The marks that a post to `head` has to set: those of members whose mark is cleared."""
+        return [MarkRow(self.row.room, user, head, False, True) for user in self.unmarked]
+
+    def marks_for(self, plan: Plan, head: int) -> list[MarkRow]:
+        """The marks that go with a planned change whose last entry is `head`."""
+        touched = {member.user for member in plan.joined}
+        large = (plan.row or self.row).large
+        if plan.mark_all and (not large or not self.row.large):
+            touched |= self.members.keys()
+        marks = [MarkRow(self.row.room, user, head, False, True) for user in touched]
+        marks += [MarkRow(self.row.room, user, head, False, False) for user in plan.left]
+        if not large:
+            marks += [mark for mark in self.marks_for_post(head) if mark.user not in touched and mark.user not in plan.left]
+        return marks
+
+    # --- what was committed ------------------------------------------------------------------------------------------
+
+    def apply(self, plan: Plan) -> None:
+        """Make a committed plan true."""
+        if plan.row is not None:
+            self.row = plan.row
+        for member in plan.joined:
+            self.members[member.user] = member
+        for user in plan.left:
+            self.members.pop(user, None)
+            self.unmarked.discard(user)
+
+    def set_marks(self, marks: Iterable[MarkRow]) -> None:
+        """Make committed marks true."""
+        for mark in marks:
+            self.marks[mark.user] = mark
+            self.unmarked.discard(mark.user)
+
+    def clear_mark(self, user: str) -> None:
+        """A committed clear."""
+        self.marks.pop(user, None)
+        if user in self.members and not self.row.large:
+            self.unmarked.add(user)
+
+    def gone_rows(self, plan: Plan) -> list[Gone]:
+        """Rows that a planned change takes away."""
+        return [Gone("members", (self.row.room, user)) for user in plan.left]
+
+
+def _with(row: Any, **fields: Any) -> Any:
+    values = {name: getattr(row, name) for name in row.__struct_fields__}
+    return type(row)(**{**values, **fields})
+
+
+def _json(**fields: Any) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,475 @@
+"""One connected device: its commands, limits and posts on their way, and what it is sent. Dies with its socket.
+
+Entries do not come through the mailbox: edge and relays of the same cell call `deliver`. While the client is not
+welcomed yet, or reads too slowly, they are not pushed; the session notes the heads, and tells them when it can.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from actors import commands as c
+from actors.closing import CLOSES, CODE_OF_ERROR, GOING_AWAY, OVERLOADED, TOO_SLOW
+from actors.edge import LocalSessions
+from actors.errors import ChatError, Unavailable
+from actors.events import Done, Failed, Head, Lagging, Page, Pong, ReadMark, Refused, RoomChanged, Sent, Welcome
+from actors.limits import Budget
+from actors.messages.delivery import Accepted, HeadTold, Interest, NoInterest, Rejected, Submit
+from actors.messages.room import History, HistoryPage
+from actors.messages.routes import Announce, Route, ViewChanged, Withdraw
+from actors.messages.session import Attach, Attached, CursorsMoved, Dismiss, HasRead, ReadTold, Resend, RoomTold
+from actors.outgoing import Outgoing
+from actors.places import Places
+from actors.ports import Payload, Port, Subject, Verdict, Verdicts
+from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, pinned_id
+from actors.runtime.aside import run_aside
+from actors.runtime.cell import Returned
+from actors.runtime.promise import Promise
+from actors.session_requests import REQUESTS, Requests
+from actors.welcome import first_pages, heads_of, with_heads
+
+PROTOCOL_VERSION = 1
+MAX_REQUESTS = 32
+"""Requests of one session under way or waiting; beyond it: `overloaded`."""
+MAX_PULLS = 4
+"""Pages of one session under way or not yet written to the socket; further pulls wait their turn."""
+MAX_BEHIND = 2000
+"""Rooms whose heads are noted for a slow reader; beyond it the connection is closed."""
+SLOW_S = 60.0
+"""A reader that takes nothing for so long is closed."""
+_TRANSIENT = frozenset({"unavailable", "overloaded"})
+"""Refusals of a post that the session answers by repeating it."""
+
+
+class SessionLimits(NamedTuple):
+    """What one connection may do."""
+
+    posts_per_s: float = 20.0
+    posts_burst: float = 100.0
+    requests_per_s: float = 50.0
+    requests_burst: float = 200.0
+
+
+class SessionPorts(NamedTuple):
+    """What every session of a cell is handed."""
+
+    places: Places
+    sessions: LocalSessions
+    verdicts: Verdicts
+    read_token: Callable[[str], tuple[str, bytes]]
+    """Token text -> (user, digest). Raises `bad_token`."""
+    limits: SessionLimits
+
+
+class Session(Actor):
+    """``session:LIFE~N``."""
+
+    rank = 0
+
+    def __init__(self, ctx: Context, ports: SessionPorts, port: Port) -> None:
+        self._ctx = ctx
+        self._ports = ports
+        self._port = port
+        self._user = ""
+        self._device = ""
+        self._age_from_ms = 0
+        self._heads: dict[str, int] = {}
+        """The last seq that this client was shown of each room: what it can acknowledge."""
+        self._behind: dict[str, int] | None = {}
+        """Heads to tell later; None while entries are pushed."""
+        self._behind_since = 0.0
+        self._large: set[str] | None = None
+        self._out = Outgoing()
+        self._posts: Budget | None = None
+        self._asks: Budget | None = None
+        self._acks: dict[str, int] | None = None
+        self._requests: Requests | None = None
+        self._running = 0
+        self._pulls = 0
+        self._waiting_pulls: deque[c.Pull] | None = None
+        self._announced_at = ""
+        """The life whose table of routes has this session."""
+        ports.sessions[ctx.me] = self
+
+    # --- hello -------------------------------------------------------------------------------------------------------
+
+    @handles(c.Hello)
+    async def on_hello(self, hello: c.Hello) -> None:
+        """Who it is, what it may have missed."""
+        try:
+            user, digest = self._ports.read_token(hello.token)
+            address = actor_id("user", user)
+            attached = await self._ctx.ask(address, Attach(digest, self._ctx.me, hello.since), timeout=10.0)
+        except ChatError as error:
+            self._end(ChatError("bad_token") if error.code == "no_such_user" else error)
+            return
+        now, identity, limits = self._ctx.now(), attached.identity, self._ports.limits
+        self._user, self._device, self._age_from_ms = identity.user, identity.device, identity.created_at
+        self._announced_at = self._ports.places.life_for(address) or ""
+        self._posts = Budget(limits.posts_per_s, limits.posts_burst, now)
+        self._asks = Budget(limits.requests_per_s, limits.requests_burst, now)
+        self._requests = Requests(self._ctx, self._ports.places, self._user)
+        await self._welcome(attached)
+
+    async def _welcome(self, attached: Attached) -> None:
+        rooms, pages = attached.rooms, []
+        if rooms:
+            marked = [info.room for info in rooms if info.marked]
+            rooms = with_heads(rooms, await heads_of(self._ctx, self._ports.places, marked))
+            cursors = dict(zip((info.room for info in attached.rooms), attached.cursors, strict=True))
+            pages = await first_pages(self._ctx, self._ports.places, rooms, cursors)
+        identity, limits = attached.identity, self._ports.limits
+        for info in rooms:
+            self._shown(info.room, info.head)
+        self._port.emit(
+            Welcome(
+                PROTOCOL_VERSION, self._ctx.me, identity.user, identity.device, identity.display, int(self._ctx.wall() * 1000),
+                attached.since, rooms, pages, attached.more, identity.admin,
+                {"body_bytes": c.MAX_BODY_BYTES, "unanswered": c.MAX_UNANSWERED, "posts_per_s": int(limits.posts_per_s)},
+            )
+        )  # fmt: skip
+        for room in attached.large:
+            self._listen(room)
+        missed, self._behind = self._behind or {}, None
+        for room, head in missed.items():
+            self._tell_head(room, head)
+
+    def _listen(self, room: str) -> None:
+        if self._large is None:
+            self._large = set()
+        self._large.add(room)
+        self._ctx.tell(pinned_id("relay", self._ports.places.life, room), Interest(self._ctx.me, self._user))
+
+    # --- posts -------------------------------------------------------------------------------------------------------
+
+    @handles(c.Post)
+    def on_post(self, post: c.Post) -> None:
+        """Window, budget, verdict, and on its way."""
+        now = self._ctx.now()
+        room, n = post.room, post.n
+        waiting = self._out.find(room, n)
+        if waiting is not None:
+            if waiting.submit.id != post.id:
+                self._refuse(room, n, ChatError("number_used", last=n))
+            return  # sent twice by the client: one answer will do
+        if self._out.is_full(room):
+            self._refuse(room, n, ChatError("too_many_unanswered", retry_after=0.5))
+            return
+        wait = self._posts.take(now)  # type: ignore[union-attr]
+        if wait:
+            self._refuse(room, n, ChatError("rate_limited", retry_after=wait))
+            return
+        age_s = self._ctx.wall() - self._age_from_ms / 1000
+        verdict = self._ports.verdicts.judge(Subject(self._user, self._device, room, post.body, room[0] == "d", age_s), now)
+        submit = Submit(self._ctx.me, self._user, self._device, n, post.id, post.body)
+        if isinstance(verdict, Promise):
+            verdict.when_settled(lambda settled: self._judged(room, submit, settled))
+        else:
+            self._submit(room, submit, verdict)
+
+    def _judged(self, room: str, submit: Submit, verdict: Promise[Verdict]) -> None:
+        self._submit(room, submit, verdict.result() if verdict.error is None else Verdict(True))
+
+    def _submit(self, room: str, submit: Submit, verdict: Verdict) -> None:
+        if not verdict.allow:
+            self._refuse(room, submit.n, ChatError("refused", reason=verdict.reason, retry_after=verdict.retry_after))
+            return
+        self._out.add(room, submit, self._ctx.now())
+        self._ctx.tell(actor_id("room", room), submit)
+
+    @handles(Accepted)
+    def on_accepted(self, answer: Accepted) -> None:
+        """Stored: the client may forget it."""
+        room = answer.room
+        for n, seq in zip(answer.numbers, answer.seqs, strict=True):
+            if self._out.answered(room, n):
+                self._port.emit(Sent(room, n, seq, answer.at))
+        self._shown(room, answer.seqs[-1])
+
+    @handles(Rejected)
+    def on_rejected(self, answer: Rejected) -> None:
+        """Not stored. What passes by itself is repeated here; of the rest the client is told."""
+        room, error = answer.room, answer.why
+        if self._out.find(room, answer.n) is None:
+            return
+        lost_before = error.code == "expected" and self._out.find(room, int(error.fields.get("n", 0))) is not None
+        if lost_before or error.code in _TRANSIENT:
+            self._out.hurry(room, self._ctx.now() + (error.retry_after or 0.05))
+            self._ctx.after(error.retry_after or 0.05, Resend())
+            return
+        self._out.answered(room, answer.n)
+        self._refuse(room, answer.n, error.error())
+
+    @handles(Returned)
+    def on_returned(self, message: Returned) -> None:
+        """A post did not reach its room: it is still unanswered, and goes out again."""
+        if isinstance(message.message, Submit):
+            self._out.hurry(message.to.partition(":")[2], self._ctx.now() + 0.05)
+            self._ctx.after(0.05, Resend())
+
+    def _resend(self) -> None:
+        now = self._ctx.now()
+        for room, n in self._out.given_up(now):
+            self._refuse(room, n, Unavailable(retry_after=1.0))
+        for room in self._out.due(now):
+            for submit in self._out.resend(room, now):
+                self._ctx.tell(actor_id("room", room), submit)
+
+    def _refuse(self, room: str, n: int, error: ChatError) -> None:
+        self._port.emit(Refused(room, n, error.code, error.text, error.retry, error.retry_after, error.fields))
+
+    # --- what is sent to the client ----------------------------------------------------------------------------------
+
+    def deliver(self, room: str, head: int, payload: Payload) -> None:
+        """Encoded entries up to `head` (0: something without a seq)."""
+        port = self._port
+        if self._behind is not None or port.choked:
+            if head:
+                self._fall_behind(room, head)
+            return
+        if head:
+            self._heads[room] = head
+        port.push(payload)
+
+    def _fall_behind(self, room: str, head: int) -> None:
+        behind = self._behind
+        if behind is None:
+            behind = self._behind = {}
+            self._behind_since = self._ctx.now()
+            self._port.on_drained(self._caught_up)
+        behind[room] = head
+        if len(behind) > MAX_BEHIND:
+            self._close(TOO_SLOW)
+
+    def _caught_up(self) -> None:
+        """The socket is empty again: say where the rooms stand, and push from here on."""
+        missed, self._behind = self._behind, None
+        if missed:
+            for room, head in missed.items():
+                self._shown(room, head)
+            self._port.emit(Lagging(missed))
+        self._next_pull()
+
+    @handles(HeadTold)
+    def on_head(self, message: HeadTold) -> None:
+        """A room has come further than this session may have heard."""
+        if self._behind is not None:
+            self._fall_behind(message.room, message.head)
+        else:
+            self._tell_head(message.room, message.head)
+
+    def _tell_head(self, room: str, head: int) -> None:
+        if head > self._heads.get(room, 0):
+            self._shown(room, head)
+            self._port.emit(Head(room, head))
+
+    def _shown(self, room: str, head: int) -> None:
+        if head > self._heads.get(room, 0):
+            self._heads[room] = head
+
+    @handles(RoomTold)
+    def on_room_told(self, message: RoomTold) -> None:
+        """The list of rooms changed, or a mark was set."""
+        info = message.info
+        if message.large and info.role != "none":
+            self._listen(info.room)
+        elif self._large is not None and info.room in self._large and info.role == "none":
+            self._large.discard(info.room)
+            self._ctx.tell(pinned_id("relay", self._ports.places.life, info.room), NoInterest(self._ctx.me))
+        self._port.emit(RoomChanged(info, message.since))
+        self._shown(info.room, info.head)
+
+    @handles(ReadTold)
+    def on_read_told(self, message: ReadTold) -> None:
+        """Another device of the person has read."""
+        self._port.emit(ReadMark(message.room, message.user, message.seq))
+
+    # --- acknowledgements --------------------------------------------------------------------------------------------
+
+    @handles(c.Ack)
+    def on_ack(self, ack: c.Ack) -> None:
+        """Kept for the next tick: a hint."""
+        self._within_head(ack.room, ack.seq, self._acked)
+
+    def _acked(self, room: str, seq: int) -> None:
+        if self._acks is None:
+            self._acks = {}
+        if seq > self._acks.get(room, -1):
+            self._acks[room] = seq
+
+    @handles(c.Read)
+    def on_read(self, read: c.Read) -> None:
+        """Told to the person's devices and to the room."""
+        self._within_head(read.room, read.seq, self._read)
+
+    def _read(self, room: str, seq: int) -> None:
+        message = HasRead(self._ctx.me, self._user, room, seq)
+        self._ctx.tell(actor_id("user", self._user), message)
+        self._ctx.tell(actor_id("room", room), message)
+
+    def _within_head(self, room: str, seq: int, accept: Callable[[str, int], None]) -> None:
+        """What the client cannot have is refused; a room that this session has not shown is looked up."""
+        if seq <= self._heads.get(room, -1):
+            accept(room, seq)
+            return
+        if not self._may_ask(0):
+            return
+
+        def looked_up(heads: dict[str, tuple[int, int]] | None, error: Exception | None) -> None:
+            self._running -= 1
+            head = (heads or {}).get(room, (0, 0))[0]
+            self._shown(room, head)
+            if seq <= head:
+                accept(room, seq)
+            else:
+                self._fail(0, ChatError("beyond_head", room=room, head=head))
+
+        self._running += 1
+        run_aside(heads_of(self._ctx, self._ports.places, [room]), looked_up)
+
+    # --- requests ----------------------------------------------------------------------------------------------------
+
+    @handles(*REQUESTS)
+    def on_request(self, command: c.Command) -> None:
+        """Carried out beside posts and other requests."""
+        q: int = command.q  # type: ignore[attr-defined]
+        if not self._may_ask(q):
+            return
+
+        def answered(result: dict[str, object] | None, error: Exception | None) -> None:
+            self._running -= 1
+            if isinstance(error, ChatError):
+                self._fail(q, error)
+            elif error is not None:
+                self._fail(q, ChatError("internal"))
+            else:
+                self._port.emit(Done(q, result or {}))
+
+        self._running += 1
+        run_aside(self._requests.carry_out(command), answered)  # type: ignore[union-attr]
+
+    @handles(c.Pull)
+    def on_pull(self, pull: c.Pull) -> None:
+        """A page of history; few at a time, so that a client that does not read them costs little."""
+        if not self._may_ask(pull.q):
+            return
+        self._running += 1
+        if self._waiting_pulls is None:
+            self._waiting_pulls = deque()
+        self._waiting_pulls.append(pull)
+        self._next_pull()
+
+    def _next_pull(self) -> None:
+        while self._waiting_pulls and self._pulls < MAX_PULLS and not self._port.choked:
+            self._pull(self._waiting_pulls.popleft())
+        if self._waiting_pulls and self._port.choked and self._behind is None:
+            self._behind = {}
+            self._behind_since = self._ctx.now()
+            self._port.on_drained(self._caught_up)
+
+    def _pull(self, pull: c.Pull) -> None:
+        self._pulls += 1
+        large = self._large is not None and pull.room in self._large
+        target = pinned_id("relay", self._ports.places.life, pull.room) if large else actor_id("room", pull.room)
+        request = History(self._user, pull.after, pull.before, pull.limit)
+
+        def answered(page: HistoryPage | None, error: Exception | None) -> None:
+            self._pulls -= 1
+            self._running -= 1
+            if page is not None:
+                self._shown(pull.room, page.head)
+                self._port.emit(Page(pull.q, pull.room, page.entries, page.head, page.more))
+            else:
+                self._fail(pull.q, error if isinstance(error, ChatError) else ChatError("internal"))
+            self._next_pull()
+
+        run_aside(_awaiting(self._ctx, target, request), answered)
+
+    @handles(c.Ping)
+    def on_ping(self, ping: c.Ping) -> None:
+        """Here."""
+        self._port.emit(Pong(ping.q, int(self._ctx.wall() * 1000)))
+
+    def _may_ask(self, q: int) -> bool:
+        if self._running >= MAX_REQUESTS:
+            self._fail(q, ChatError("overloaded", retry_after=0.5))
+            return False
+        wait = self._asks.take(self._ctx.now())  # type: ignore[union-attr]
+        if wait:
+            self._fail(q, ChatError("rate_limited", retry_after=wait))
+        return not wait
+
+    def _fail(self, q: int, error: ChatError) -> None:
+        self._port.emit(Failed(q, error.code, error.text, error.retry, error.retry_after, error.fields))
+
+    # --- time, places, the end ---------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """A second has passed: hand acknowledgements on, repeat what is unanswered, give up on those who do not read."""
+        if self._acks:
+            rooms, self._acks = self._acks, None
+            self._ctx.tell(actor_id("user", self._user), CursorsMoved(self._device, rooms))
+        if self._out:
+            self._resend()
+        if self._behind is not None and self._user and self._behind_since and self._ctx.now() - self._behind_since > SLOW_S:
+            self._close(TOO_SLOW)
+
+    @handles(Resend)
+    def on_resend(self, message: Resend) -> None:
+        """What was lost goes out again."""
+        self._resend()
+
+    @handles(ViewChanged)
+    async def on_view(self, message: ViewChanged) -> None:
+        """The user's table of routes may have moved: announce this session to its next owner."""
+        if not self._user:
+            return
+        life = self._ports.places.life_for(actor_id("user", self._user))
+        if life is None or life == self._announced_at:
+            return
+        try:
+            await self._ctx.ask(pinned_id("routes", life), Announce([Route(self._user, self._ctx.me, self._device)]))
+            self._announced_at = life
+        except ChatError:
+            self._ctx.after(0.5, message)  # the new owner has not opened the slot yet
+
+    @handles(Dismiss)
+    def on_dismiss(self, message: Dismiss) -> None:
+        """Logged out, disabled, or replaced by a newer connection."""
+        self._close(message.code)
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        self._ports.sessions.pop(self._ctx.me, None)
+        if self._user:
+            if self._acks:
+                self._ctx.tell(actor_id("user", self._user), CursorsMoved(self._device, self._acks))
+            life = self._ports.places.life_for(actor_id("user", self._user))
+            if life is not None:
+                self._ctx.tell(pinned_id("routes", life), Withdraw(self._user, self._ctx.me))
+            for room in self._large or ():
+                self._ctx.tell(pinned_id("relay", self._ports.places.life, room), NoInterest(self._ctx.me))
+        self._ctx.stop()
+
+    async def on_stop(self, reason: StopReason) -> None:
+        """The cell ends: the client goes elsewhere."""
+        if reason is StopReason.SHUTDOWN:
+            self._close(GOING_AWAY)
+
+    def on_crash(self) -> None:
+        """A session has no successor: the client connects again and resumes."""
+        self._ports.sessions.pop(self._ctx.me, None)
+        self._close(GOING_AWAY)
+
+    def _end(self, error: ChatError) -> None:
+        self._fail(0, error)
+        self._close(CODE_OF_ERROR.get(error.code, OVERLOADED))
+
+    def _close(self, code: int) -> None:
+        self._port.close(code, CLOSES[code])
+
+
+async def _awaiting(ctx: Context, to: ActorId, request: History) -> HistoryPage:
+    return await ctx.ask(to, request)

@@ -1,0 +1,65 @@
+"""Putting a welcome together: heads read through the owning cells, the first page of the newest few rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+
+from actors.errors import ChatError
+from actors.events import Page, RoomInfo
+from actors.messages.delivery import EntryPage, ReadHeads, ReadPage
+from actors.places import Places
+from actors.runtime.actor import Context, actor_id, pinned_id
+
+FIRST_PAGES = 5
+"""Rooms whose first page comes with the welcome."""
+FIRST_PAGE_ENTRIES = 30
+
+
+async def heads_of(ctx: Context, places: Places, rooms: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """room -> (head, at), of those whose cells answer; one request a cell, no room is activated."""
+    by_life: dict[str, list[str]] = {}
+    for room in rooms:
+        life = places.life_for(actor_id("room", room))
+        if life is not None:
+            by_life.setdefault(life, []).append(room)
+    asked = [(there, ctx.ask(pinned_id("desk", life), ReadHeads(there), timeout=3.0)) for life, there in by_life.items()]
+    found: dict[str, tuple[int, int]] = {}
+    for there, answer in asked:
+        try:
+            heads = await answer
+        except ChatError:
+            continue  # those rooms are shown by their marks; their entries come when their cell is back
+        found.update(zip(there, zip(heads.heads, heads.ats, strict=True), strict=True))
+    return found
+
+
+def with_heads(rooms: Sequence[RoomInfo], heads: dict[str, tuple[int, int]]) -> list[RoomInfo]:
+    """The rooms with their heads, newest first."""
+    filled = []
+    for info in rooms:
+        head, at = heads.get(info.room, (0, 0))
+        values = {name: getattr(info, name) for name in info.__struct_fields__}
+        filled.append((at, RoomInfo(**{**values, "head": max(head, info.head)})))
+    filled.sort(key=lambda pair: -pair[0])
+    return [info for _, info in filled]
+
+
+async def first_pages(ctx: Context, places: Places, rooms: Sequence[RoomInfo], cursors: dict[str, int]) -> list[Page]:
+    """What this device misses in the newest marked rooms, as far as its cursors tell."""
+    asked: list[tuple[RoomInfo, Awaitable[EntryPage]]] = []
+    for info in rooms:
+        cursor = cursors.get(info.room, -1)
+        life = places.life_for(actor_id("room", info.room))
+        if len(asked) == FIRST_PAGES:
+            break
+        if life is not None and info.marked and info.head > max(cursor, 0):
+            request = ReadPage(info.room, cursor, info.first, FIRST_PAGE_ENTRIES)
+            asked.append((info, ctx.ask(pinned_id("desk", life), request, timeout=3.0)))
+    pages = []
+    for info, answer in asked:
+        try:
+            page = await answer
+        except ChatError:
+            continue
+        pages.append(Page(0, info.room, page.entries, info.head, page.more))
+    return pages
