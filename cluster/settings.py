@@ -1,0 +1,126 @@
+"""The settings: one frozen, typed object. `docs/settings.md` is made from it (`cluster.settings_page`).
+
+Each comes from, in rising order of weight: its default, the settings file (TOML), a variable ``WARBLER_NAME``, the
+command line. `cluster.settings_reading` reads them and reports all mistakes together.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=10 * 365 * 86400)]
+
+
+class Settings(BaseModel):
+    """How one installation of Warbler runs. The description of each field is what the settings page says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+    # --- where ---
+
+    data: Path = Path("data")
+    """Folder of the database, keys, logs and certificates. Made at the first start, for this user alone."""
+    key_file: Path | None = None
+    """File of the master key, which unlocks the message bodies. Unset: `master.key` in the data folder. Keep a copy
+    elsewhere: without it nobody can read what is stored."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is written to the log files: this level and the graver ones."""
+
+    # --- the public port ---
+
+    host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
+    """Address to listen on. `127.0.0.1`: this machine only; `0.0.0.0` or `::`: every network that the machine is in."""
+    port: Port = 8440
+    """TCP port of the page, the HTTP API and WebSocket. 0: a free one, which `warbler status` names."""
+    cert: Path | None = None
+    """TLS certificate (PEM, with its chain). Needs `key`. Both are read again when they change. Unset: no TLS."""
+    key: Path | None = None
+    """TLS private key (PEM, not under a passphrase). Needs `cert`."""
+    origins: tuple[str, ...] = ()
+    """Origins of other pages whose scripts may use this server, such as `https://chat.example`."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks (CIDR) of reverse proxies whose word on the client's address is believed, such as `10.0.0.0/8`."""
+    max_connections: int = Field(default=200_000, ge=1, le=10_000_000)
+    """Connections in all that one cell takes. Further ones are turned away with a retry time."""
+    max_connections_per_address: int = Field(default=2_000, ge=1, le=10_000_000)
+    """Connections that one cell takes from one address."""
+
+    # --- cells and shards ---
+
+    cells: int = Field(default=2, ge=1, le=64)
+    """Processes that serve, one for each core that chat may use. They share the public port."""
+    shards: int = Field(default=8, ge=1, le=256)
+    """Database files, fixed when the data folder is made. At least as many as there will ever be cells."""
+
+    # --- accounts ---
+
+    open_registration: bool = True
+    """Whether anybody may make an account. Else an administrator does (`warbler accounts create`)."""
+    token_days: float = Field(default=7, gt=0, le=3650)
+    """Days after which a login has to be refreshed; clients do that by themselves."""
+    refresh_days: float = Field(default=60, gt=0, le=3650)
+    """Days without use after which a device has to log in again."""
+    password_threads: int = Field(default=1, ge=1, le=32)
+    """Threads of each cell that check passwords; each check takes about 50 ms of a core and 64 MiB."""
+
+    # --- operators ---
+
+    metrics_token: str = Field(default="", max_length=200)
+    """A token with which `/metrics` may be read from anywhere. Empty: from this machine only."""
+    stop_seconds: Seconds = 10.0
+    """How long `warbler down` waits for a cell to say good-bye to its clients and to write what waits; then it is killed."""
+
+    # --- Ray ---
+
+    ray_memory_mib: int = Field(default=80, ge=80, le=1_048_576)
+    """MiB of Ray's object store. Chat traffic does not use it."""
+    ray_folder: Path | None = None
+    """Folder of Ray's sockets and logs; its path has to be short. Unset: one for this data folder under `/tmp`."""
+
+    @field_validator("data", "key_file", "cert", "key", "ray_folder")
+    @classmethod
+    def _expanded(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ip_network(text)
+        return value
+
+    @field_validator("origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if not text.startswith(("http://", "https://")) or text.count("/") != 2:
+                raise ValueError(f"{text!r} is no origin; write it like https://chat.example")
+        return value
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("`cert` and `key` go together: give both, or neither")
+        if self.shards < self.cells:
+            raise ValueError(f"{self.cells} cells need at least as many shards; there would be {self.shards}")
+        return self
+
+    @property
+    def master_key_file(self) -> Path:
+        """Where the master key is."""
+        return self.key_file or self.data / "master.key"
+
+    @property
+    def scheme(self) -> str:
+        """``https`` where there is a certificate."""
+        return "https" if self.cert is not None else "http"
+
+    def url(self, port: int) -> str:
+        """Where a browser on this machine finds the page."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)
+        return f"{self.scheme}://{host}:{port}/"

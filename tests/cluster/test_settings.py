@@ -1,0 +1,79 @@
+"""Settings: where they come from, and that all mistakes are told at once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from cluster.problems import StartProblem
+from cluster.settings import Settings
+from cluster.settings_page import page
+from cluster.settings_reading import read_settings
+
+
+def test_every_setting_has_a_default_and_a_meaning() -> None:
+    assert Settings().port == 8440
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_command_line_weighs_more_than_environment_and_that_more_than_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "warbler.toml"
+    file.write_text('port = 1001\ncells = 2\nhost = "::1"\n')
+    settings = read_settings(file, {"WARBLER_PORT": "1002", "WARBLER_CELLS": "3"}, {"port": 1003, "host": None})
+    assert (settings.port, settings.cells, settings.host) == (1003, 3, "::1")
+
+
+def test_lists_in_the_environment_are_written_with_commas() -> None:
+    settings = read_settings(None, {"WARBLER_TRUSTED_PROXIES": "10.0.0.0/8, 192.168.1.0/24"}, {})
+    assert settings.trusted_proxies == ("10.0.0.0/8", "192.168.1.0/24")
+
+
+def test_all_mistakes_are_told_together_each_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "warbler.toml"
+    file.write_text('prot = 1\ncells = "many"\n')
+    with pytest.raises(StartProblem) as caught:
+        read_settings(file, {"WARBLER_PORT": "99999", "WARBLER_COLOUR": "red"}, {"shards": 0})
+    text = str(caught.value)
+    for part in (f"prot in {file}", f"cells in {file}", "WARBLER_PORT", "WARBLER_COLOUR", "--shards"):
+        assert part in text
+    assert len(text.splitlines()) == 6
+
+
+def test_a_file_that_is_no_toml_or_not_there_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("port = = 1")
+    with pytest.raises(StartProblem, match=r"broken\.toml is not valid TOML"):
+        read_settings(broken, {}, {})
+    with pytest.raises(StartProblem, match=r"absent\.toml cannot be read"):
+        read_settings(tmp_path / "absent.toml", {}, {})
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"cert": "a.pem"}, "go together"),
+        ({"cells": 9, "shards": 8}, "at least as many shards"),
+        ({"origins": ["chat.example"]}, "no origin"),
+        ({"trusted_proxies": ["10.0.0.0/99"]}, "--trusted-proxies: "),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(values: dict[str, object], sentence: str) -> None:
+    with pytest.raises(StartProblem, match=re.escape(sentence)):
+        read_settings(None, {}, values)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_the_url_is_one_that_a_browser_here_can_open() -> None:
+    assert Settings(host="0.0.0.0").url(80) == "http://127.0.0.1:80/"
+    assert Settings(host="::1", cert=Path("c"), key=Path("k")).url(443) == "https://[::1]:443/"
+
+
+def test_the_settings_page_is_current() -> None:
+    assert (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8") == page()
