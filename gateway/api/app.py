@@ -26,6 +26,7 @@ from gateway.auth.passwords import Passwords
 from gateway.clock import Clock
 from gateway.health import Health
 from gateway.metrics import HttpCounters, Metrics
+from gateway.proxies import Proxies
 
 DESCRIPTION = """Accounts, rooms, history and posts over HTTP. Chat itself goes over the WebSocket at `/ws`.
 
@@ -42,6 +43,7 @@ def create_app(
     metrics: Metrics,
     counters: HttpCounters,
     settings: ApiSettings = ApiSettings(),  # noqa: B008 - frozen
+    proxies: Proxies | None = None,
     edges: Callable[[], Sequence[str]] = list,
     web_dist: Path | None = None,
     factors: Sequence[Factor] = (),
@@ -55,11 +57,12 @@ def create_app(
         clock=clock,
         passwords=passwords,
         limiter=limiter,
-        tickets=tickets or Tickets(clock.now),
+        tickets=Tickets(clock.now) if tickets is None else tickets,
         factors=tuple(factors),
         health=health,
         metrics=metrics,
         counters=counters,
+        proxies=Proxies() if proxies is None else proxies,
         edges=edges,
     )
     app = _bare_app(version)

@@ -22,6 +22,9 @@ from gateway.logs import event_log
 MAX_URL_BYTES = 4_096
 MAX_QUERY_FIELDS = 20
 SECRET_QUERY_FIELDS = frozenset({"access_token", "authorization", "password", "refresh", "refresh_token", "ticket", "token"})
+FORWARDING = ("forwarded", "x-forwarded-for", "x-real-ip")
+UNTRUSTED = "warbler.untrusted_proxy"
+"""In the scope: the request was forwarded by somebody who is not trusted, so the address is theirs at best."""
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 _log = event_log("gateway.api")
@@ -73,12 +76,21 @@ class Guard:
         query = scope["query_string"]
         if len(query) + len(scope.get("raw_path") or scope["path"].encode()) > MAX_URL_BYTES:
             raise ChatError("too_large", limit=f"{MAX_URL_BYTES} bytes of URL")
-        client = scope.get("client")
-        self._services.limiter.check_address(client[0] if client else "local")
+        self._services.limiter.check_address(self._put_address(scope))
         _check_secrets(scope["path"], query.decode("latin-1"))
         hosts = self._services.settings.hosts
         if hosts and _host(Headers(scope=scope).getlist("host")) not in hosts:
             raise ChatError("invalid", reason="this server does not go by that name")
+
+    def _put_address(self, scope: Scope) -> str:
+        # Per request, since one connection of a proxy carries many clients.
+        peer = scope["client"][0] if scope.get("client") else "local"
+        headers = Headers(scope=scope)
+        proxies = self._services.proxies
+        address = proxies.client_of(peer, headers.getlist("forwarded"), headers.getlist("x-forwarded-for"))
+        scope["client"] = (address, 0)
+        scope[UNTRUSTED] = not proxies.trusts(peer) and any(name in headers for name in FORWARDING)
+        return address
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         limit = self._services.settings.max_body_bytes

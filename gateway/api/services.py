@@ -19,6 +19,7 @@ from gateway.auth.passwords import Passwords
 from gateway.clock import Clock
 from gateway.health import Health
 from gateway.metrics import HttpCounters, Metrics
+from gateway.proxies import Proxies
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Services:
     health: Health
     metrics: Metrics
     counters: HttpCounters
+    proxies: Proxies
+    """Whose forwarding headers are believed."""
     edges: Callable[[], Sequence[str]]
     """The edges that a client should try, best first."""
 
@@ -63,5 +66,5 @@ WithServices = Annotated[Services, Depends(_services)]
 
 
 def address_of(request: Request) -> str:
-    """The client's address, as the front has put it into the scope (behind a trusted proxy: the true one)."""
+    """The client's address; behind a trusted proxy the true one, which the guard has put into the scope."""
     return request.client.host if request.client is not None else "local"

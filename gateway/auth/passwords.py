@@ -75,7 +75,7 @@ class Argon2Hasher:
         return self._argon2.hash(password)
 
     def matches(self, stored: str, password: str) -> bool:
-        """Whether the password made that text. Raises argon2's `InvalidHashError` where it is damaged."""
+        """Whether the password made that text. Raises argon2's `VerificationError` where it is damaged."""
         try:
             return self._argon2.verify(stored, password)
         except VerifyMismatchError:

@@ -6,6 +6,7 @@ an error, `hold` makes it wait for the test.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +52,28 @@ class Chat:
     keys: dict[tuple[str, str], tuple[str, rooms.Stored]] = field(default_factory=dict)
 
 
+class Held:
+    """Questions that wait for the test to settle them."""
+
+    def __init__(self) -> None:
+        self.promises: list[Promise[Any]] = []
+        self._arrived = asyncio.Event()
+
+    def add(self) -> Promise[Any]:
+        """One more."""
+        promise: Promise[Any] = Promise()
+        self.promises.append(promise)
+        self._arrived.set()
+        return promise
+
+    async def until(self, count: int) -> list[Promise[Any]]:
+        """All that wait, once there are so many."""
+        while len(self.promises) < count:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self.promises
+
+
 class ScriptedActors:
     """An `Asker` over dicts."""
 
@@ -60,7 +83,7 @@ class ScriptedActors:
         self.rooms: dict[str, Chat] = {}
         self.asked: list[tuple[ActorId, Request[Any]]] = []
         self._failing: dict[type, BaseException] = {}
-        self._held: dict[type, list[Promise[Any]]] = {}
+        self._held: dict[type, Held] = {}
 
     # --- the port ---
 
@@ -69,9 +92,7 @@ class ScriptedActors:
         self.asked.append((to, request))
         kind = type(request)
         if kind in self._held:
-            promise: Promise[R] = Promise()
-            self._held[kind].append(promise)
-            return promise
+            return self._held[kind].add()
         if kind in self._failing:
             return rejected(self._failing.pop(kind))
         handler = getattr(self, f"_{kind_of(to)}_{kind.__name__}")
@@ -90,9 +111,9 @@ class ScriptedActors:
         """The next question of that kind ends so."""
         self._failing[kind] = error
 
-    def hold(self, kind: type) -> list[Promise[Any]]:
-        """Questions of that kind wait in the list that is returned."""
-        return self._held.setdefault(kind, [])
+    def hold(self, kind: type) -> Held:
+        """Questions of that kind wait in what is returned."""
+        return self._held.setdefault(kind, Held())
 
     # --- accounts ---
 
