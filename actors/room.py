@@ -303,7 +303,8 @@ class Room(Actor):
                 self._ports.interest.add(self._name, relay)
         elif not roster.row.large:
             self._members.unfollow(plan.left)
-            self._follow([m.user for m in plan.joined])
+            self._members.follow([m.user for m in plan.joined])  # known at once or greeted when their table answers
+            self._tick_later()
         self._fan_out(drafts, [""] * len(drafts), plan.left)
         self._tell_marks(marks)
 

@@ -298,6 +298,11 @@ class Activation:
 
     # --- life --------------------------------------------------------------------------------------------------------
 
+    def warm_up(self) -> None:
+        """Start the instance before anything waits for it."""
+        if self._actor is None and not self._starting:
+            self._start()
+
     def adopt(self, actor: Actor) -> None:
         """Use an instance that was made by hand (sessions). Its `on_start` has nothing to wait for."""
         self._actor = actor

@@ -218,6 +218,12 @@ class Cell:
         self.counters[f"live_{kind.name}"] += 1
         return address
 
+    def activate(self, address: ActorId) -> None:
+        """Start an actor that nobody has told anything yet."""
+        activation = self._here.get(address) or self._activate(address)
+        if activation is not None and activation.actor is None:
+            activation.warm_up()
+
     def activation(self, address: ActorId) -> Activation | None:
         """The living activation of an address."""
         return self._here.get(address)

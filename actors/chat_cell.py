@@ -1,0 +1,104 @@
+"""A cell with all chat actors in it, put together from what it is handed. The composition root of the core.
+
+Used alike by the process that runs on Ray, by tests on a hand-moved clock and by the bench.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from actors.kinds import chat_kinds, new_tables
+from actors.messages.routes import ViewChanged
+from actors.messages.session import LinkLost, Wake
+from actors.ports import Encode, Frame, Verdicts
+from actors.runtime.actor import actor_id, kind_of, pinned_id
+from actors.runtime.cell import Cell, Report
+from actors.runtime.promise import Promise
+from actors.runtime.remote import Remote
+from actors.runtime.scheduler import Scheduler
+from actors.runtime.view import View
+from actors.session import SessionLimits, SessionPorts
+from actors.session_host import SessionHost
+from actors.store.rows import MarkRow
+from actors.store.store import Store
+
+_KEEP_PLACES = frozenset({"session", "room", "relay", "routes", "desk"})
+"""Kinds that keep places of others, and so hear of every change of view."""
+_OWE_HEADS = frozenset({"room", "relay"})
+"""Kinds that hear of a lost link."""
+
+
+class Edges(NamedTuple):
+    """What the gateway hands to the core."""
+
+    encode: Encode
+    frame: Frame
+    read_token: Callable[[str], tuple[str, bytes]]
+    """Token text -> (user, digest of the token). Raises `bad_token`."""
+    verdicts: Verdicts
+    limits: SessionLimits
+    max_sessions: int
+
+
+class ChatCell:
+    """One life of one cell: actors, their shared tables, and how they follow the view."""
+
+    def __init__(self, life: str, scheduler: Scheduler, store: Store, edges: Edges, report: Report | None = None) -> None:
+        self.life = life
+        self.store = store
+        self.tables = new_tables()
+        self.cell = Cell(life, scheduler, [], report=report)
+        self.cell.add_kinds(chat_kinds(self.cell, store, self.tables, edges.encode, edges.frame))
+        ports = SessionPorts(self.cell, self.tables.sessions, edges.verdicts, edges.read_token, edges.limits)
+        self.sessions = SessionHost(self.cell, ports, edges.max_sessions)
+        self.view: View | None = None
+        self.cell.activate(pinned_id("edge", life))  # its clock ticks for the sessions
+
+    def connect(self, remote: Remote) -> None:
+        """Use these links for what lives elsewhere."""
+        self.cell.connect(remote, on_lost_link=self._link_lost)
+
+    def adopt(self, view: View) -> None:
+        """Act on a stored view: route by it, drop what is lost, open what is gained, tell those who keep places.
+
+        Gained slots must be open in the store: their last owner is sealed, and its commits are readable.
+        """
+        before, self.view = self.view, view
+        if before is not None and view.version <= before.version:
+            self.view = before
+            return
+        self.cell.adopt(view)
+        if before is not None:
+            self.cell.drop_slots(view.lost(before, self.life))
+        gained = view.gained(before, self.life)
+        self.cell.open_slots(gained)
+        self._tell(_KEEP_PLACES, ViewChanged(view.version, self._gone(before, view)))
+        if gained:
+            self.store.active(gained).when_settled(self._wake_active)
+            self.store.untold(gained).when_settled(self._wake_untold)
+
+    @staticmethod
+    def _gone(before: View | None, view: View) -> list[str]:
+        return [cell.life for cell in before.cells if view.cell(cell.life) is None] if before is not None else []
+
+    def _wake_active(self, rooms: Promise[list[str]]) -> None:
+        """Rooms that their last owner left in the middle: starting them tells heads and marks."""
+        if rooms.error is None:
+            self._wake(rooms.result())
+
+    def _wake_untold(self, marks: Promise[list[MarkRow]]) -> None:
+        if marks.error is None:
+            self._wake({mark.room for mark in marks.result()})
+
+    def _wake(self, rooms: Iterable[str]) -> None:
+        for room in sorted(rooms):
+            self.cell.tell(actor_id("room", room), Wake())
+
+    def _link_lost(self, life: str) -> None:
+        self._tell(_OWE_HEADS, LinkLost(life))
+
+    def _tell(self, kinds: frozenset[str], message: ViewChanged | LinkLost) -> None:
+        for address in self.cell.addresses():
+            if kind_of(address) in kinds:
+                self.cell.tell(address, message)

@@ -1,0 +1,230 @@
+"""Several cells with all chat actors in one process, on a hand-moved clock: people connect, post, and are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any, TypeVar
+
+import msgspec
+
+from actors import commands as c
+from actors import events as e
+from actors.chat_cell import ChatCell, Edges
+from actors.kinds import wire_messages
+from actors.messages.user import Grant, LogIn, Register
+from actors.ports import AllowAll, Payload, Verdicts
+from actors.room import Room
+from actors.runtime.actor import ActorId, actor_id
+from actors.runtime.codec import Codec
+from actors.runtime.links import Links
+from actors.runtime.ring import SLOTS
+from actors.runtime.view import CellInfo, View
+from actors.session import SessionLimits
+from tests.kit.clock import Clock
+from tests.kit.memory import MemoryDisk, MemoryStore
+from tests.kit.network import Network
+
+Event = TypeVar("Event", bound=e.Event)
+_DECODE = msgspec.json.Decoder(e.AnyEvent)
+GENEROUS = SessionLimits(1e6, 1e6, 1e6, 1e6)
+
+
+def encode(event: e.Event) -> bytes:
+    """As the gateway does it."""
+    return msgspec.json.encode(event)
+
+
+def frame(text: bytes) -> bytes:
+    """Not a WebSocket frame, but as easily joined: lines."""
+    return text + b"\n"
+
+
+def read_token(text: str) -> tuple[str, bytes]:
+    """``user/device`` is a token."""
+    return text.partition("/")[0], sha256(text.encode()).digest()
+
+
+class Device:
+    """A client: a port that remembers, and the way to its session."""
+
+    def __init__(self, user: str, device: str) -> None:
+        self.user = user
+        self.device = device
+        self.seen: list[e.Event] = []
+        self.choked = False
+        self.paused = False
+        self.close_code: int | None = None
+        self._drained: list[Any] = []
+        self.handle: Any = None
+
+    # --- Port ---
+
+    def emit(self, event: e.Event) -> None:
+        if self.close_code is None:
+            self.seen.append(_DECODE.decode(encode(event)))
+
+    def push(self, payload: Payload) -> None:
+        texts = payload.framed.splitlines() if payload.framed is not None else [payload.text]
+        self.seen += [_DECODE.decode(text) for text in texts]
+
+    def backlog(self) -> int:
+        return 0
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def close(self, code: int, reason: str) -> None:
+        self.close_code = self.close_code or code
+
+    def on_drained(self, callback: Any) -> None:
+        self._drained.append(callback)
+
+    def drain(self) -> None:
+        """The client reads again."""
+        self.choked = False
+        callbacks, self._drained = self._drained, []
+        for callback in callbacks:
+            callback()
+
+    # --- what the person does and sees ---
+
+    def say(self, command: c.Command) -> None:
+        self.handle.command(command)
+
+    def of(self, kind: type[Event], room: str | None = None) -> list[Event]:
+        """The events of a kind, in order."""
+        return [x for x in self.seen if type(x) is kind and (room is None or getattr(x, "room", room) == room)]
+
+    def last(self, kind: type[Event]) -> Event:
+        return self.of(kind)[-1]
+
+    def bodies(self, room: str) -> list[str]:
+        """The texts that were pushed or pulled, by seq, each seq once."""
+        entries = {x.seq: x for x in self.of(e.Entry, room)}
+        for page in [*self.of(e.Page, room), *(p for w in self.of(e.Welcome) for p in w.pages if p.room == room)]:
+            entries.update((x.seq, x) for x in page.entries)
+        return [x.body for _, x in sorted(entries.items()) if x.kind == "text"]
+
+    def pushed(self, room: str) -> list[int]:
+        return [x.seq for x in self.of(e.Entry, room)]
+
+    def forget(self) -> None:
+        self.seen.clear()
+
+
+class Host:
+    """One cell with its actors."""
+
+    def __init__(self, town: Town, life: str) -> None:
+        self.store = MemoryStore(town.disk, life, soon=town.clock.soon)
+        self.reports: list[tuple[Any, ...]] = []
+        edges = Edges(encode, frame, read_token, town.verdicts, town.limits, 10_000)
+        self.chat = ChatCell(life, town.clock, self.store, edges, lambda *what: self.reports.append(what))
+        self.cell = self.chat.cell
+        self.sessions = self.chat.sessions
+        self.links: Links = town.network.join(life, self.cell)
+        self.chat.connect(self.links)
+
+    def adopt(self, view: View) -> None:
+        """Act on a stored view."""
+        self.links.adopt(view)
+        self.chat.adopt(view)
+
+    def room(self, name: str) -> Room:
+        """An active room of this cell."""
+        actor = self.cell.actor(actor_id("room", name))
+        assert isinstance(actor, Room)
+        return actor
+
+
+class Town:
+    """The cluster."""
+
+    def __init__(self, lives: Iterable[str] = ("a",), *, verdicts: Verdicts | None = None, limits: SessionLimits = GENEROUS) -> None:
+        self.clock = Clock()
+        self.disk = MemoryDisk()
+        self.limits = limits
+        self.network = Network(self.clock, Codec(wire_messages()))
+        self.hosts: dict[str, Host] = {}
+        self.view: View | None = None
+        self.verdicts = verdicts or AllowAll()
+        for life in lives:
+            self.hosts[life] = Host(self, life)
+        self.place({slot: list(self.hosts)[slot % len(self.hosts)] for slot in range(SLOTS)})
+
+    def place(self, owners: dict[int, str]) -> None:
+        """A new view: these lives own these slots."""
+        lives = list(self.hosts)
+        version = (self.view.version if self.view else 0) + 1
+        before = self.view
+        groups = [lives.index(owners[slot]) for slot in range(SLOTS)]
+        self.view = make_view(version, lives, groups, before)
+        for host in self.hosts.values():
+            host.adopt(self.view)
+        self.clock.run()
+
+    def kill(self, life: str) -> None:
+        """The cell's process dies; nobody is told yet."""
+        host = self.hosts.pop(life)
+        self.network.kill(life)
+        host.cell.closed = True
+        host.store.crash()
+        self.disk.seal(life)
+
+    def take_over(self, dead: str) -> None:
+        """The living take the slots of the dead."""
+        assert self.view is not None
+        living = list(self.hosts)
+        owners = {slot: self.view.owner(slot) or living[0] for slot in range(SLOTS)}
+        owners = {slot: life if life != dead else living[slot % len(living)] for slot, life in owners.items()}
+        self.place(owners)
+
+    def any_host(self) -> Host:
+        return next(iter(self.hosts.values()))
+
+    def ask(self, to: ActorId, request: Any) -> Any:
+        """Ask and wait."""
+        promise = self.any_host().cell.ask(to, request)
+        self.clock.run()
+        for _ in range(100):
+            if promise.settled:
+                break
+            self.clock.advance(0.1)
+        return promise.result()
+
+    def register(self, *users: str, devices: Iterable[str] = ("d1", "d2")) -> None:
+        """Make accounts with devices."""
+        for user in users:
+            self.ask(actor_id("user", user), Register(user.title(), "-"))
+            for device in devices:
+                digest = read_token(f"{user}/{device}")[1]
+                self.ask(actor_id("user", user), LogIn(Grant(user + device, device, digest, 0, digest, 0)))
+
+    def connect(self, user: str, life: str | None = None, device: str = "d1", since: int = 0) -> Device:
+        """A device connects and is welcomed."""
+        host = self.hosts[life] if life is not None else self.any_host()
+        client = Device(user, user + device)
+        client.handle = host.sessions.open(client, "127.0.0.1")
+        client.say(c.Hello(1, f"{user}/{device}", since))
+        self.settle()
+        return client
+
+    def settle(self, seconds: float = 0.5) -> None:
+        """Let everything that is under way arrive."""
+        self.clock.run()
+        self.clock.advance(seconds)
+        self.clock.run()
+
+
+def make_view(version: int, lives: list[str], groups: list[int], before: View | None) -> View:
+    """A view in which slot i belongs to lives[groups[i]]; epochs move where owners do."""
+    cells = tuple(CellInfo(life, life) for life in lives)
+    epochs = []
+    for slot, index in enumerate(groups):
+        same = before is not None and before.owner(slot) == lives[index]
+        epochs.append(before.epoch(slot) if before is not None and same else version)
+    return View(version, cells, tuple(groups), tuple(epochs))
