@@ -161,14 +161,24 @@ class Crowd:
 
     async def _chatter(self, device: Device) -> None:
         rng = random.Random(f"{self._seed}/{device.account.user}/{len(self.history.faults)}")
-        rooms = list(device.rooms)
         while True:
-            for _ in range(rng.randint(1, _BURST) if device.welcomed else 0):
-                room = rng.choice(rooms)
-                state = device.rooms[room]
-                if len(state.unanswered) < self._shape.unanswered:
-                    device.post(room, f"{device.account.user} says {state.n + 1} " + "." * rng.randint(0, 120))
+            self._burst(device, rng)
             await asyncio.sleep(rng.uniform(*_PAUSE_S))
+
+    def _burst(self, device: Device, rng: random.Random) -> None:
+        """A few posts to some of its rooms, as far as its unanswered ones allow."""
+        if not device.welcomed:
+            return
+        for _ in range(rng.randint(1, _BURST)):
+            room = rng.choice(list(device.rooms))
+            state = device.rooms[room]
+            if len(state.unanswered) < self._shape.unanswered:
+                device.post(room, f"{device.account.user} says {state.n + 1} " + "." * rng.randint(0, 120))
+
+    def burst(self) -> None:
+        """Everybody who is present posts now: whatever comes next falls into the middle of it."""
+        for device in self.present:
+            self._burst(device, self.rng)
 
     async def heads(self) -> dict[str, int]:
         """Where every room stands, asked for by a member whose own devices are left alone."""

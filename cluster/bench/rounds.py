@@ -11,6 +11,8 @@ from cluster.bench.judge import Violation
 
 _ANSWERS = (60, 700)
 """Answers to posts after which a round kills, drawn evenly."""
+_AFTER_BURST_S = 0.008
+"""At most so long after the last burst, drawn evenly, the kill comes: within a commit and what follows it."""
 _HELD = (0.0, 0.5, 1.0)
 """Share of the devices that do not repeat their posts until everybody else has everything, drawn a round."""
 
@@ -52,6 +54,8 @@ async def _round(crowd: Crowd, server: Killable, number: int, told: Callable[[st
     present, share = crowd.present, crowd.rng.choice(_HELD)
     crowd.chat()
     await crowd.answers(crowd.rng.randint(*_ANSWERS), Limits.load_s)
+    crowd.burst()
+    await asyncio.sleep(crowd.rng.uniform(0.0, _AFTER_BURST_S))
     for device in present:
         device.repeats = crowd.rng.random() >= share
     server.kill()
