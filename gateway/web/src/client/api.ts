@@ -1,0 +1,73 @@
+/** The HTTP API: accounts, login in steps, refresh, logout. Refusals are thrown as `Refusal`. */
+import { decodeFailure } from "../protocol/decode";
+import { OFFLINE, Refusal } from "../store/requests";
+import type { Credentials } from "./session";
+
+export type LoginStep = { credentials: Credentials } | { next: string; ticket: string };
+
+/** The server's base, also when the page lies below a path. */
+const url = (path: string): URL => new URL(`/api/v1/${path}`, location.origin);
+
+/** Connection of the wire protocol, on the same origin. */
+export function socketUrl(): URL {
+  const socket = new URL("/ws", location.origin);
+  socket.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  return socket;
+}
+
+async function call(path: string, body: unknown, token?: string): Promise<Record<string, unknown>> {
+  const headers: Record<string, string> = { "Content-Type": "application/json" };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  let response: Response;
+  try {
+    response = await fetch(url(path), { method: "POST", headers, body: JSON.stringify(body) });
+  } catch {
+    throw new Refusal(OFFLINE); // fetch says no more than that it did not work
+  }
+  const value = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+  if (response.ok) return value;
+  const failure = decodeFailure(value);
+  if (typeof value.code !== "string" && response.status >= 502) throw new Refusal({ ...failure, code: "unavailable", retry: true });
+  throw new Refusal(failure);
+}
+
+function credentialsOf(value: Record<string, unknown>): Credentials {
+  const { user, device, display, token, refresh } = value;
+  return { user: String(user), device: String(device), display: String(display || user), token: String(token), refresh: String(refresh) };
+}
+
+function stepOf(value: Record<string, unknown>): LoginStep {
+  if (typeof value.token === "string") return { credentials: credentialsOf(value) };
+  return { next: String(value.next), ticket: String(value.ticket) };
+}
+
+export async function register(name: string, display: string, password: string): Promise<Credentials> {
+  const body = { name, password, device_name: deviceName(), ...(display ? { display } : {}) };
+  return credentialsOf(await call("accounts", body));
+}
+
+export async function login(name: string, password: string): Promise<LoginStep> {
+  return stepOf(await call("login", { name, password, device_name: deviceName() }));
+}
+
+export async function answerStep(ticket: string, factor: string, value: string): Promise<LoginStep> {
+  return stepOf(await call(`login/${encodeURIComponent(ticket)}`, { factor, value }));
+}
+
+export async function refresh(old: Credentials): Promise<Credentials> {
+  const value = await call("refresh", { refresh: old.refresh });
+  return { ...old, token: String(value.token), refresh: String(value.refresh ?? old.refresh) };
+}
+
+export async function logout(credentials: Credentials): Promise<void> {
+  await call("logout", {}, credentials.token);
+}
+
+/** A name that a person recognises in a list of devices. */
+function deviceName(): string {
+  const agent = navigator.userAgent;
+  const browser = /Firefox|Edg|OPR|Chrome|Safari/.exec(agent)?.[0] ?? "Browser";
+  const system = /Android|iPhone|iPad|Windows|Mac OS X|CrOS|Linux/.exec(agent)?.[0] ?? "";
+  const names: Record<string, string> = { Edg: "Edge", OPR: "Opera", "Mac OS X": "macOS", CrOS: "ChromeOS" };
+  return [names[browser] ?? browser, names[system] ?? system].filter(Boolean).join(" · ");
+}

@@ -1,0 +1,328 @@
+/**
+ * Puts the parts together for one logged-in device in one tab: kept state, connection, the other tabs. It is the
+ * only place that knows all of them; the page talks to it and to its `chat`.
+ */
+import { Refusal } from "../store/requests";
+import type { Phase } from "../protocol/connection";
+import { PROTOCOL_VERSION, type Command, type Event } from "../protocol/frames";
+import { cleanText, randomId } from "../protocol/text";
+import { Chat } from "../store/chat";
+import type { Keeper } from "../store/snapshot";
+import { Line, type Socket } from "./line";
+import type { Leadership, LeadershipEvents } from "./leadership";
+import type { Credentials } from "./session";
+import type { TabChannel, TabMessage } from "./tabs";
+
+/** Changes wait this long before they are stored, so that a busy room is one write. */
+const SAVE_AFTER_MS = 250;
+/** A leading tab that has not answered by then is asleep or stuck. */
+const LEADER_LIMIT_MS = 2_000;
+const AGENT = "warbler-web/0.1";
+
+export interface Surroundings {
+  keeper: Keeper;
+  tabs: TabChannel;
+  openSocket(): Socket;
+  lead(events: LeadershipEvents): Leadership;
+  /** New tokens for old ones; throws a `Refusal`. */
+  refresh(old: Credentials): Promise<Credentials>;
+  /** The tokens as they are kept now, for all tabs. */
+  current(): Credentials | undefined;
+  /** The tokens changed, or (undefined) are of no use any more. */
+  session(credentials: Credentials | undefined): void;
+  /** Something to show changed: a room, or (undefined) the list. */
+  changed(room: string | undefined): void;
+  phase(phase: Phase, closeCode: number): void;
+}
+
+export class Engine {
+  readonly chat: Chat;
+  phase: Phase = "idle";
+  closeCode = 0;
+  private readonly line: Line;
+  private readonly leadership: Leadership;
+  /** Own posts of this tab that are not known to be stored on this device, by id. */
+  private readonly handed = new Map<string, { room: string; body: string }>();
+  private saveTimer: ReturnType<typeof setTimeout> | undefined;
+  private wakeTimer: ReturnType<typeof setTimeout> | undefined;
+  private leaderTimer: ReturnType<typeof setTimeout> | undefined;
+  private saving: Promise<void> = Promise.resolve();
+  private isStopped = false;
+  /** Counts the times that this tab lost the lead: what began before does not go on after. */
+  private losses = 0;
+
+  constructor(private credentials: Credentials, private readonly around: Surroundings) {
+    const port = { send: (c: Command) => this.send(c), changed: (room?: string) => this.changed(room), now: () => Date.now() };
+    const base = (1 + Math.floor(Math.random() * 2 ** 20)) * 2 ** 32; // tells the questions of several tabs apart
+    this.chat = new Chat({ user: credentials.user, device: credentials.device, display: credentials.display }, port, base);
+    this.line = new Line({
+      openSocket: () => around.openSocket(),
+      hello: () => ({ t: "hello", v: PROTOCOL_VERSION, token: this.credentials.token, since: this.chat.since, agent: AGENT }),
+      refresh: () => this.refresh(),
+      event: (event) => this.fromServer(event),
+      phase: (phase, closeCode) => this.linePhase(phase, closeCode),
+    });
+    this.leadership = around.lead({ gained: () => void this.gained(), lost: () => this.lost() });
+  }
+
+  async start(): Promise<void> {
+    this.chat.adopt(await this.around.keeper.load());
+    if (this.isStopped) return;
+    this.around.tabs.onmessage = ({ data }) => this.fromTab(data);
+    this.leadership.seek();
+    this.callLeader();
+  }
+
+  /** End for good: log out, or another account. */
+  async stop(erase: boolean): Promise<void> {
+    this.isStopped = true;
+    this.line.input({ in: "stop" });
+    for (const timer of [this.saveTimer, this.wakeTimer, this.leaderTimer]) clearTimeout(timer);
+    this.chat.leading = false;
+    this.leadership.release();
+    this.around.tabs.close();
+    await this.saving;
+    if (erase) await this.around.keeper.erase();
+  }
+
+  // --- what the person does ---------------------------------------------------------------------------------------
+
+  post(room: string, text: string): void {
+    const id = randomId();
+    const body = cleanText(text);
+    this.handed.set(id, { room, body });
+    this.toLeader({ k: "post", room, id, body });
+  }
+
+  retryPost(room: string, id: string): void {
+    this.toLeader({ k: "retry", room, id, newId: randomId() });
+  }
+
+  discardPost(room: string, id: string): void {
+    this.toLeader({ k: "discard", room, id });
+  }
+
+  /** The person sees a room up to its end. */
+  seen(room: string, seq: number): void {
+    if (!this.chat.markRead(room, seq)) return;
+    this.around.tabs.postMessage({ k: "seen", room, seq });
+    this.wake();
+  }
+
+  /** Use the connection here, after another window took it or after it was given up. */
+  startAgain(): void {
+    this.toLeader({ k: "start" });
+  }
+
+  /** The network is back or the page became visible. */
+  nudge(): void {
+    if (this.chat.leading) this.line.input({ in: "nudge" });
+    else {
+      this.around.tabs.postMessage({ k: "nudge" });
+      this.callLeader();
+    }
+  }
+
+  /** Store what is not stored yet; for when the page is about to go. */
+  flush(): void {
+    void this.save();
+  }
+
+  // --- who leads --------------------------------------------------------------------------------------------------
+
+  private async gained(): Promise<void> {
+    clearTimeout(this.leaderTimer);
+    const { losses } = this;
+    await this.saving;
+    this.credentials = this.around.current() ?? this.credentials; // the last leader may have refreshed them
+    this.chat.adopt(await this.around.keeper.load()); // and stored more than it told
+    if (this.isStopped || losses !== this.losses) return;
+    this.chat.leading = true;
+    for (const [id, { room, body }] of this.handed) this.chat.post(room, id, body);
+    this.line.input({ in: "start" });
+    void this.pump();
+  }
+
+  private lost(): void {
+    this.losses += 1;
+    this.chat.leading = false;
+    this.line.input({ in: "stop" });
+    this.chat.disconnected();
+    this.callLeader();
+  }
+
+  /** Ask the leader to answer, and take over where it does not. */
+  private callLeader(): void {
+    if (this.chat.leading || this.isStopped) return;
+    clearTimeout(this.leaderTimer);
+    this.leaderTimer = setTimeout(() => this.leadership.seize(), LEADER_LIMIT_MS);
+    this.around.tabs.postMessage({ k: "hi" });
+  }
+
+  private toLeader(message: TabMessage): void {
+    if (this.chat.leading) return this.handle(message);
+    this.around.tabs.postMessage(message);
+    this.callLeader();
+  }
+
+  private fromTab(message: TabMessage): void {
+    if (message.k === "seen") {
+      this.chat.markRead(message.room, message.seq);
+      return this.wake();
+    }
+    if (this.chat.leading) this.handle(message);
+    else this.mirror(message);
+  }
+
+  /** As the leader: what a tab wants. */
+  private handle(message: TabMessage): void {
+    switch (message.k) {
+      case "hi": return this.introduce();
+      case "command": return this.forward(message.command);
+      case "post": this.chat.post(message.room, message.id, message.body); break;
+      case "retry": this.chat.retryPost(message.room, message.id, message.newId); break;
+      case "discard": this.chat.discardPost(message.room, message.id); break;
+      case "start": return this.line.input({ in: "start" });
+      case "nudge": return this.line.input({ in: "nudge" });
+      default: return; // another leader's words, just before it hears that it is none
+    }
+    void this.pump();
+  }
+
+  private introduce(): void {
+    const { chat, around } = this;
+    around.tabs.postMessage({ k: "phase", phase: this.line.phase, closeCode: this.line.closeCode });
+    for (const room of chat.outbox.rooms()) this.tellLane(room);
+    const heads = Object.fromEntries([...chat.rooms.values()].map((room) => [room.id, room.head]));
+    around.tabs.postMessage({ k: "event", event: { t: "lagging", heads } });
+  }
+
+  private forward(command: Command): void {
+    if (this.line.send(command) || !("q" in command)) return;
+    const event: Event = { t: "error", q: command.q, code: "offline", text: "", retry: true, retry_after: null, fields: {} };
+    this.around.tabs.postMessage({ k: "event", event });
+  }
+
+  /** As a follower: what the leader says. */
+  private mirror(message: TabMessage): void {
+    if (message.k === "event") {
+      this.chat.receive(message.event);
+      this.wake();
+    }
+    if (message.k === "lane") {
+      this.chat.outbox.mirror(message.room, message.posts, message.next);
+      for (const post of message.posts) this.handed.delete(post.id);
+      this.changed(message.room);
+    }
+    if (message.k === "phase") this.mirrorPhase(message.phase, message.closeCode);
+  }
+
+  private mirrorPhase(phase: Phase, closeCode: number): void {
+    clearTimeout(this.leaderTimer);
+    for (const [id, { room, body }] of this.handed) this.around.tabs.postMessage({ k: "post", room, id, body });
+    if (phase === "ready" && this.phase !== "ready") this.chat.upkeep.ready();
+    if (phase !== "ready" && this.phase === "ready") this.chat.disconnected();
+    this.show(phase, closeCode);
+  }
+
+  // --- the connection ---------------------------------------------------------------------------------------------
+
+  private send(command: Command): boolean {
+    if (this.chat.leading) return this.line.send(command);
+    if (this.phase !== "ready") return false;
+    this.around.tabs.postMessage({ k: "command", command });
+    return true;
+  }
+
+  private fromServer(event: Event): void {
+    this.around.tabs.postMessage({ k: "event", event });
+    this.chat.receive(event);
+    void this.pump();
+  }
+
+  private linePhase(phase: Phase, closeCode: number): void {
+    if (!this.chat.leading) return this.show("waiting", closeCode);
+    if (phase !== "ready" && this.phase === "ready") this.chat.disconnected();
+    this.around.tabs.postMessage({ k: "phase", phase, closeCode });
+    this.show(phase, closeCode);
+    if (phase === "loggedOut") this.around.session(undefined);
+  }
+
+  private show(phase: Phase, closeCode: number): void {
+    this.phase = phase;
+    this.closeCode = closeCode;
+    this.around.phase(phase, closeCode);
+  }
+
+  private async refresh(): Promise<{ ok: boolean; final: boolean }> {
+    try {
+      this.credentials = await this.around.refresh(this.credentials);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { ok: false, final: !error.failure.retry };
+    }
+    this.around.session(this.credentials);
+    return { ok: true, final: false };
+  }
+
+  // --- storing, sending, waking -----------------------------------------------------------------------------------
+
+  private changed(room: string | undefined): void {
+    this.around.changed(room);
+    if (this.chat?.leading && this.saveTimer === undefined) this.saveTimer = setTimeout(() => void this.save(), SAVE_AFTER_MS);
+  }
+
+  private save(): Promise<void> {
+    clearTimeout(this.saveTimer);
+    this.saveTimer = undefined;
+    if (this.chat.leading) this.saving = this.saving.then(() => this.saveNow());
+    return this.saving;
+  }
+
+  private async saveNow(): Promise<void> {
+    if (!this.chat.leading) return;
+    const change = this.chat.takeChange();
+    const held = this.chat.upkeep.held();
+    if (change) {
+      try {
+        await this.around.keeper.save(change);
+      } catch (error) {
+        console.warn("not kept on this device", error); // the storage is full: it still works, until the page is closed
+      }
+      for (const lane of change.lanes) this.laneSaved(lane.room, lane.posts.map((post) => post.id));
+    }
+    this.chat.upkeep.saved(held);
+    this.wake();
+  }
+
+  private laneSaved(room: string, ids: readonly string[]): void {
+    for (const id of ids) this.handed.delete(id);
+    this.tellLane(room);
+  }
+
+  private tellLane(room: string): void {
+    const { outbox } = this.chat;
+    this.around.tabs.postMessage({ k: "lane", room, posts: outbox.of(room), next: outbox.counter(room) });
+  }
+
+  /** Send what may be sent. A number is stored before it is used, so that no reload uses it twice. */
+  private async pump(): Promise<void> {
+    const { chat } = this;
+    if (!chat.leading) return;
+    for (const room of chat.outbox.settle()) chat.touchLane(room);
+    while (chat.lanesDirty && chat.leading) await this.save();
+    if (chat.leading && this.line.phase === "ready") {
+      for (const { room, n, id, body } of chat.outbox.takeSendable(Date.now())) this.line.send({ t: "post", room, n, id, body });
+    }
+    this.wake();
+  }
+
+  private wake(): void {
+    clearTimeout(this.wakeTimer);
+    if (this.isStopped) return;
+    const now = Date.now();
+    const paused = this.chat.outbox.wakeAt(now);
+    const times = [this.chat.upkeep.tick(now), paused].filter((time) => time !== undefined);
+    if (times.length) this.wakeTimer = setTimeout(() => void this.pump(), Math.max(10, Math.min(...times) - now));
+  }
+}

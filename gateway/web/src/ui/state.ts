@@ -1,0 +1,118 @@
+/** The bridge from the engine, which knows no page, to the page: signals that say when to look again. */
+import { batch, signal, type Signal } from "@preact/signals";
+import type { Phase } from "../protocol/connection";
+import type { Room } from "../store/room";
+import { logout, refresh, socketUrl } from "../client/api";
+import { openKeeper } from "../client/database";
+import { Engine } from "../client/engine";
+import { openLeadership } from "../client/leadership";
+import { loadSession, onSessionChange, saveSession, type Credentials } from "../client/session";
+import { openTabs } from "../client/tabs";
+
+export const engine = signal<Engine | undefined>(undefined);
+export const phase = signal<Phase>("idle");
+/** Whether the login ended by itself, to say so above the form. */
+export const wasLoggedOut = signal(false);
+/** Counts changes of the list of conversations. */
+export const listTick = signal(0);
+const roomTicks = new Map<string, Signal<number>>();
+/** What changed since the last frame; undefined stands for the list. */
+const changed = new Set<string | undefined>();
+/** A hidden page draws no frames; its title still has to change. */
+const HIDDEN_FRAME_MS = 200;
+
+function tickOf(id: string): Signal<number> {
+  let tick = roomTicks.get(id);
+  if (!tick) roomTicks.set(id, (tick = signal(0)));
+  return tick;
+}
+
+function announce(): void {
+  batch(() => {
+    for (const id of changed) {
+      const tick = id === undefined ? listTick : tickOf(id);
+      tick.value += 1;
+    }
+  });
+  changed.clear();
+}
+
+/** Many frames of the server become one redraw. */
+function note(id: string | undefined): void {
+  if (changed.size === 0) {
+    if (document.visibilityState === "visible") requestAnimationFrame(announce);
+    else setTimeout(announce, HIDDEN_FRAME_MS);
+  }
+  changed.add(id);
+}
+
+/** The room, and a redraw of the asking component whenever it changes. */
+export function useRoom(id: string): Room | undefined {
+  void tickOf(id).value;
+  return engine.value?.chat.rooms.get(id);
+}
+
+export function nameOf(user: string): string {
+  return engine.peek()?.chat.people.get(user) ?? user;
+}
+
+export const me = (): string => engine.peek()?.chat.me.user ?? "";
+
+async function begin(credentials: Credentials): Promise<void> {
+  const { device } = credentials;
+  const keeper = await openKeeper(device);
+  const made = new Engine(credentials, {
+    keeper,
+    tabs: openTabs(device),
+    openSocket: () => new WebSocket(socketUrl()),
+    lead: (events) => openLeadership(device, events),
+    refresh,
+    current: loadSession,
+    session: (changedTo) => (changedTo ? saveSession(changedTo) : void end(true)),
+    changed: note,
+    phase: (now) => (phase.value = now),
+  });
+  wasLoggedOut.value = false;
+  engine.value = made;
+  await made.start();
+}
+
+/** Leave the account. What is kept on this device goes with it. */
+async function end(byServer: boolean): Promise<void> {
+  const old = engine.peek();
+  engine.value = undefined;
+  roomTicks.clear();
+  wasLoggedOut.value = byServer;
+  if (byServer || loadSession()?.device === old?.chat.me.device) saveSession(undefined);
+  await old?.stop(true);
+}
+
+export async function enter(credentials: Credentials): Promise<void> {
+  saveSession(credentials);
+  await begin(credentials);
+}
+
+/** Log out; the device's token ends on the server too, where it can be reached. */
+export async function leave(): Promise<void> {
+  const credentials = loadSession();
+  await end(false);
+  location.hash = "";
+  if (credentials) await logout(credentials).catch((error: unknown) => console.warn("the server did not hear of the logout", error));
+}
+
+/** Bring up the account that was logged in when the page was last open, and follow what other tabs do. */
+export async function startPage(): Promise<void> {
+  onSessionChange((credentials) => {
+    const device = engine.peek()?.chat.me.device;
+    if (credentials?.device === device) return;
+    location.reload(); // another account, or none: start clean
+  });
+  addEventListener("online", () => engine.peek()?.nudge());
+  addEventListener("pagehide", () => engine.peek()?.flush());
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") engine.peek()?.nudge();
+    else engine.peek()?.flush();
+  });
+  const credentials = loadSession();
+  if (credentials) await begin(credentials);
+}
