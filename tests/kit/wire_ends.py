@@ -146,7 +146,7 @@ class Line:
     """A connection over a memory transport, on a hand-moved clock."""
 
     def __init__(self, sessions: RecordedSessions | None = None, *, head: bytes = HEAD, hub: Hub | None = None, peer: str = "192.0.2.7"):
-        self.clock = Clock()
+        self.clock = cast(Clock, hub.scheduler) if hub is not None else Clock()
         self.sessions = sessions or RecordedSessions()
         self.hub = hub or Hub(self.sessions, self.clock, chance=random.Random(1))
         self.hub.wheel.start()
