@@ -111,11 +111,6 @@ class Settings(BaseModel):
         return self
 
     @property
-    def master_key_file(self) -> Path:
-        """Where the master key is."""
-        return self.key_file or self.data / "master.key"
-
-    @property
     def scheme(self) -> str:
         """``https`` where there is a certificate."""
         return "https" if self.cert is not None else "http"

@@ -1,0 +1,172 @@
+"""The composition root of one cell process: store, actors, links and the public port are put together here, nowhere else.
+
+start       store, actors, link listener: the cell can join a view (nobody owns anything yet)
+apply_view  shards are taken, slots open
+open_doors  the public port
+stop        doors close, actors end, what waits is written, files close
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from actors.chat_cell import ChatCell, Edges
+from actors.kinds import wire_messages
+from actors.ports import AllowAll, Asker, Verdicts
+from actors.runtime.actor import ActorId
+from actors.runtime.codec import Codec
+from actors.runtime.links import Links
+from actors.runtime.view import CellInfo, View
+from actors.session import SessionLimits
+from actors.store.seal import Sealer
+from actors.store.sqlite import SqliteStore
+from cluster.accounts import Accounts
+from cluster.data_folder import OpenFolder, open_folder
+from cluster.doors import Doors
+from cluster.loop_lag import LoopLag
+from cluster.ownership import Ownership
+from cluster.peer import PeerDialer, PeerListener
+from cluster.probe import Probe
+from cluster.settings import Settings
+from cluster.stats import CellStats, cell_stats
+from gateway.api.bridge import settle
+from gateway.auth.tokens import parse_token
+from gateway.logs import event_log
+from gateway.loop_clock import LoopClock
+from gateway.wire import encode, frame_text
+
+_log = event_log("cluster.app")
+LOST_LINES = frozenset({"crashed", "set_aside"})
+"""What the core reports that people should see as an error."""
+
+
+class Identity(NamedTuple):
+    """Which cell this is."""
+
+    name: str
+    life: str
+
+
+class CellApp:
+    """One life of one cell. Belongs to the loop in which `start` is called."""
+
+    def __init__(self, settings: Settings, who: Identity, verdicts: Verdicts | None = None) -> None:
+        self.settings = settings
+        self.who = who
+        self._verdicts = verdicts or AllowAll()
+        self._started_at = time.monotonic()
+        self._refreshing: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    async def start(self) -> CellInfo:
+        """Put everything together; what the view is to say of this cell. Raises `CannotOpen` and its kin, and `OSError`."""
+        loop = asyncio.get_running_loop()
+        self._folder: OpenFolder = await asyncio.to_thread(open_folder, self.settings)
+        shards = self._folder.cluster.shards
+        sealer = Sealer(self._folder.master, self._folder.cluster)
+        clock = LoopClock(loop)
+        self.store = SqliteStore(self._folder.path, shards, self.who.life, sealer, loop.call_soon, loop.call_soon_threadsafe)
+        edges = Edges(encode, frame_text, _read_token, self._verdicts, SessionLimits(), self.settings.max_connections)
+        self.chat = ChatCell(self.who.life, clock, self.store, edges, _report)
+        self.chat.cell.on_lost_ownership(self._lost_ownership)
+        secret = self._folder.link_secret
+        self._dialer = PeerDialer(secret, self.who.life)
+        codec = Codec(wire_messages())
+        self.links = Links(self.who.life, codec, clock, self.chat.cell, self._dialer.dial, self._newer_view)
+        self.chat.connect(self.links)
+        self._listener = PeerListener(secret, self.who.life, self.links)
+        self._ownership = Ownership(self.chat, self.store)
+        self.lag = LoopLag(loop)
+        self.lag.start()
+        self.doors = Doors(self.settings, self.who.name, self.chat, self.store, Probe(self.chat, self.store), self.lag)
+        self.accounts = Accounts(self.asker, self.doors.passwords)
+        return CellInfo(self.who.life, self.who.name, url=await self._listener.start())
+
+    @property
+    def asker(self) -> Asker:
+        """The actor system, for callers outside of any actor."""
+        return self.chat.cell
+
+    async def apply_view(self, data: bytes) -> int:
+        """Act on a stored view; returns the version that the cell acts on then. Raises `ViewError`, `StoreError`."""
+        view = View.decode(data)
+        self.links.adopt(view)
+        await self._ownership.apply(view)
+        return self._ownership.view.version if self._ownership.view is not None else 0
+
+    async def release(self, groups: list[int]) -> None:
+        """Let groups go that are to move to another cell."""
+        await self._ownership.release(groups)
+
+    async def open_doors(self, port: int) -> int:
+        """Listen on the public port; returns it. Raises `StartProblem` where it is taken."""
+        return await self.doors.open(port)
+
+    def stats(self) -> CellStats:
+        """Figures for people."""
+        return cell_stats(self)
+
+    async def stop(self) -> None:
+        """Everybody out, everything written (safe to repeat). Ownership in the store stays: the life is to be sealed."""
+        if self._stopped:
+            return
+        self._stopped = True
+        await self.doors.close()
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        await settle(self.chat.cell.shutdown())
+        self.links.close()
+        await self._listener.close()
+        await self._dialer.close()
+        self.lag.stop()
+        await asyncio.to_thread(self.store.close)
+        self._folder.cluster.close()
+
+    # --- views that nobody pushed ---
+
+    def _newer_view(self, version: int) -> None:
+        self._refresh_view(f"a peer acts on {version}")
+
+    def _lost_ownership(self, address: ActorId) -> None:
+        self._refresh_view(f"a commit of {address} was refused")
+
+    def _refresh_view(self, why: str) -> None:
+        if self._refreshing is None or self._refreshing.done():
+            _log.info("view_refresh", why=why)
+            self._refreshing = asyncio.get_running_loop().create_task(self._read_view(), name="refresh view")
+            self._refreshing.add_done_callback(_report_failed)
+
+    async def _read_view(self) -> None:
+        version, data = await asyncio.to_thread(self._folder.cluster.view)
+        if version:
+            await self.apply_view(data)
+
+    @property
+    def uptime_s(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self._started_at
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return os.getpid()
+
+
+def _read_token(text: str) -> tuple[str, bytes]:
+    claim = parse_token(text)
+    return claim.user, claim.digest
+
+
+def _report(what: str, address: ActorId, message: Any, error: BaseException | None) -> None:
+    write: Callable[..., None] = _log.error if what in LOST_LINES else _log.warning
+    fields = {"error": error} if error is not None and what in LOST_LINES else {"reason": repr(error)} if error is not None else {}
+    write(f"actor_{what}", address=address, message=type(message).__name__, **fields)
+
+
+def _report_failed(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("view_refresh_failed", error=task.exception())

@@ -1,0 +1,77 @@
+"""The data folder of a server: made at the first start, opened by every cell. Failures become one sentence.
+
+Beside what `actors.store.data_folder` names it holds:
+
+    log/   one JSON log a cell, and the supervisor's
+    run/   what the running instance left for other commands: `instance.json`, `ray.token`, `up.lock`
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from actors.store import data_folder
+from actors.store.cluster_file import ClusterFile, is_complete
+from actors.store.opening import CannotOpen, DiskFull
+from actors.store.seal import MasterKey
+from actors.store.store import StoreError
+from cluster.problems import StartProblem
+from cluster.settings import Settings
+
+LINK_SECRET = "link_secret"
+"""The stored setting with which cells prove to each other that they belong together."""
+SHARD_BYTES = 256 * 1024
+"""What an empty shard takes on the disk, with its log."""
+
+
+class OpenFolder(NamedTuple):
+    """An opened data folder. Close `cluster` after use."""
+
+    path: Path
+    cluster: ClusterFile
+    master: MasterKey
+    link_secret: bytes
+
+
+def prepare(settings: Settings) -> None:
+    """Make the data folder where it is new, and check that this server can use it. Raises `StartProblem`."""
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_space(settings)
+        data_folder.prepare(settings.data, settings.shards, int(time.time() * 1000), settings.key_file)
+        for inner in ("log", "run"):
+            (settings.data / inner).mkdir(mode=0o700, exist_ok=True)
+        opened = data_folder.open_folder(settings.data, settings.key_file)
+    except StoreError as error:
+        raise StartProblem(str(error)) from error
+    except OSError as error:
+        raise StartProblem(f"The folder {settings.data} cannot be used: {error.strerror}.") from error
+    try:
+        opened.cluster.keep_setting(LINK_SECRET, secrets.token_bytes(32))
+        _check_cells(settings, opened.cluster.shards)
+    finally:
+        opened.cluster.close()
+
+
+def open_folder(settings: Settings) -> OpenFolder:
+    """Open a data folder that was prepared. Raises `CannotOpen` and its kin."""
+    if not is_complete(settings.data):
+        raise CannotOpen(f"There is no Warbler data in {settings.data}.")
+    opened = data_folder.open_folder(settings.data, settings.key_file)
+    return OpenFolder(settings.data, opened.cluster, opened.master, opened.cluster.setting(LINK_SECRET) or b"")
+
+
+def _check_space(settings: Settings) -> None:
+    found = os.statvfs(settings.data)
+    free = found.f_bavail * found.f_frsize
+    if not is_complete(settings.data) and free < settings.shards * SHARD_BYTES:
+        raise DiskFull(f"No space is left on the disk of {settings.data}: {free // 1024} KiB are free.")
+
+
+def _check_cells(settings: Settings, shards: int) -> None:
+    if settings.cells > shards:
+        raise StartProblem(f"The folder {settings.data} was made with {shards} shards, so at most {shards} cells can share it.")

@@ -1,0 +1,73 @@
+"""A cell that is alone in its data folder, in this process and without Ray: for the bench, and for commands of a server
+that is down."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+
+from actors.store.cluster_file import ClusterFile
+from actors.store.store import StoreError
+from cluster.app import CellApp, Identity
+from cluster.data_folder import prepare
+from cluster.membership import Membership
+from cluster.problems import StartProblem
+from cluster.processes import identify, is_alive, kill_for_sure
+from cluster.settings import Settings
+
+NAME = "cell-1"
+LOCK = "up.lock"
+
+
+@contextlib.contextmanager
+def folder_lock(settings: Settings) -> Iterator[None]:
+    """Only one at a time starts or maintains a data folder. Raises `StartProblem` where another does."""
+    path = settings.data / "run" / LOCK
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartProblem(f"Another command is working on {settings.data} now; wait for it, or end it.") from error
+        yield
+
+
+def end_old_lives(membership: Membership) -> None:
+    """Kill, seal and take out of the view every life that could still commit. Raises `StartProblem` where one cannot be killed."""
+    for life in membership.unsealed():
+        process = membership.process(life)
+        if process is not None and is_alive(process) and not kill_for_sure(process):
+            raise StartProblem(f"The process {process.pid} of an earlier run cannot be ended; it still may write to the data.")
+        membership.seal(life)
+    view = membership.view()
+    for cell in view.cells if view is not None else ():
+        membership.leave(cell.life)
+
+
+@contextlib.asynccontextmanager
+async def only_cell(settings: Settings) -> AsyncIterator[CellApp]:
+    """A started cell that owns everything; its doors are closed. Raises `StartProblem`."""
+    prepare(settings)
+    with folder_lock(settings):
+        cluster = ClusterFile(settings.data)
+        try:
+            membership = Membership(cluster)
+            end_old_lives(membership)
+            life = membership.new_life(NAME)
+            process = identify(os.getpid())
+            if process is not None:
+                membership.note_process(life, process)
+            app = CellApp(settings, Identity(NAME, life))
+            try:
+                view = membership.join(await app.start())
+                await app.apply_view(view.encode())
+                yield app
+            finally:
+                await app.stop()
+                membership.seal(life)
+                membership.leave(life)
+        except StoreError as error:
+            raise StartProblem(str(error)) from error
+        finally:
+            cluster.close()

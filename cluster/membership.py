@@ -1,0 +1,107 @@
+"""Changes of the cluster's view and of lives, each one step in the cluster file. Plain calls; no process is touched here.
+
+A life is sealed *before* a view without it is stored, always: the fence is the commit.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from actors.runtime.view import CellInfo, View, add_cells, begin_moves, end_moves, first_view, remove_cell, wanted_moves, withdraw_moves
+from actors.store.cluster_file import ClusterFile
+from actors.store.shards import seal_life
+from cluster.processes import ProcessId
+
+PROCESS = "process:"
+"""Prefix of the stored setting that says which process a life is."""
+ATTEMPTS = 20
+"""Compare-and-set is repeated so often; only as many others as change views at once can make it fail."""
+
+
+class Membership:
+    """The cluster as it is written down."""
+
+    def __init__(self, cluster: ClusterFile) -> None:
+        self._cluster = cluster
+        # Device and inode of the file: a copy has others, though it names the same lives.
+        found = cluster.path.stat()
+        self._place = f"{found.st_dev}:{found.st_ino}"
+
+    def view(self) -> View | None:
+        """The stored view; None before the first one. Raises `ViewError`."""
+        version, data = self._cluster.view()
+        return View.decode(data) if version else None
+
+    def encoded(self) -> tuple[int, bytes]:
+        """The stored view as bytes, with its version."""
+        return self._cluster.view()
+
+    def new_life(self, name: str) -> str:
+        """A life for the cell of that name, written down; never used before."""
+        while True:
+            life = f"{name}-{secrets.token_hex(4)}"
+            if self._cluster.add_life(life):
+                return life
+
+    def note_process(self, life: str, process: ProcessId) -> None:
+        """Write down which process a life is, so that a later supervisor can end it."""
+        self._cluster.keep_setting(PROCESS + life, f"{self._place} {process.text()}".encode())
+
+    def process(self, life: str) -> ProcessId | None:
+        """Which process a life is, where it is known. None in a restored copy of this data: its processes are not ours."""
+        place, _, text = (self._cluster.setting(PROCESS + life) or b"").decode().partition(" ")
+        return ProcessId.parse(text) if place == self._place else None
+
+    def unsealed(self) -> list[str]:
+        """All lives that could still commit."""
+        return self._cluster.unsealed()
+
+    def seal(self, life: str) -> None:
+        """The fence: when this returns, no commit of that life succeeds any more. Its process must be gone already."""
+        seal_life(self._cluster.path.parent, self._cluster.shards, life)
+        self._cluster.mark_sealed(life)
+
+    # --- views; each returns what is stored afterwards ---
+
+    def join(self, cell: CellInfo) -> View:
+        """A cell is ready: it gets what nobody owns."""
+        return self._change(lambda view: add_cells(view, [cell]) if cell.life not in view.by_life else view, cell)
+
+    def leave(self, life: str) -> View | None:
+        """A sealed life goes. Raises `ValueError` where it is not sealed."""
+        if not self._cluster.is_sealed(life):
+            raise ValueError(f"{life} must be sealed before it leaves the view")
+        if self.view() is None:
+            return None
+        return self._change(lambda view: remove_cell(view, life) if life in view.by_life else view)
+
+    def begin_moves(self, limit: int) -> View | None:
+        """Start what would have to move for the placement to be as it should; None where nothing has to."""
+        view = self.view()
+        if view is None or not wanted_moves(view):
+            return None
+        return self._change(lambda view: begin_moves(view, wanted_moves(view)[:limit]))
+
+    def end_moves(self, groups: set[int]) -> View:
+        """The old owners of these groups have let go."""
+        return self._change(lambda view: end_moves(view, groups & {move.group for move in view.moves}))
+
+    def withdraw_moves(self, groups: set[int]) -> View:
+        """The old owners did not answer: they keep these groups."""
+        return self._change(lambda view: withdraw_moves(view, groups & {move.group for move in view.moves}))
+
+    def _change(self, step: Callable[[View], View], first: CellInfo | None = None) -> View:
+        for _ in range(ATTEMPTS):
+            view = self.view()
+            if view is None:
+                if first is None:
+                    raise ValueError("there is no view yet")
+                wanted, expected = first_view([first], self._cluster.shards), 0
+            else:
+                wanted, expected = step(view), view.version
+                if wanted is view:
+                    return view
+            if self._cluster.change_view(expected, wanted.encode()):
+                return wanted
+        raise RuntimeError(f"the view was changed by others {ATTEMPTS} times in a row")

@@ -1,0 +1,64 @@
+"""Figures of a cell for people, as plain values: what `warbler status` shows."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypedDict
+
+from cluster.doors import live_actors, owned_slots, resident_bytes
+
+if TYPE_CHECKING:
+    from cluster.app import CellApp
+
+
+class CellStats(TypedDict):
+    """One cell now. Counters grow from its start; rates come from two of these."""
+
+    name: str
+    life: str
+    pid: int
+    port: int
+    view: int
+    slots: int
+    connections: int
+    sessions: int
+    rooms: int
+    users: int
+    messages_in: int
+    messages_out: int
+    commits: int
+    queued_commits: int
+    loop_lag_ms: float
+    memory_bytes: int
+    cpu_s: float
+    uptime_s: float
+    at: float
+    """The monotonic time of the machine, seconds."""
+
+
+def cell_stats(app: CellApp) -> CellStats:
+    """The figures of a started cell."""
+    actors = live_actors(app.chat)
+    counters = app.doors.front.counters
+    store = app.store.info()
+    return CellStats(
+        name=app.who.name,
+        life=app.who.life,
+        pid=app.pid,
+        port=app.doors.port,
+        view=app.chat.view.version if app.chat.view is not None else 0,
+        slots=owned_slots(app.chat),
+        connections=app.doors.front.sockets,
+        sessions=len(app.chat.tables.sessions),
+        rooms=int(actors.get("room", 0)),
+        users=int(actors.get("user", 0)),
+        messages_in=counters.frames_in,
+        messages_out=counters.frames_out,
+        commits=int(store["commits"]),
+        queued_commits=int(store["queued"]),
+        loop_lag_ms=round(app.lag.take_worst_s() * 1000, 1),
+        memory_bytes=int(resident_bytes()),
+        cpu_s=round(time.process_time(), 2),
+        uptime_s=round(app.uptime_s, 1),
+        at=time.monotonic(),
+    )
