@@ -52,6 +52,8 @@ class RoomState:
     pulling: bool = False
     acked: int = 0
     """The last acknowledgement that was sent."""
+    repeats_soon: bool = False
+    """Whether a repeat of the unanswered is on its way: one is enough for all that was refused."""
 
 
 class Device:
@@ -293,9 +295,13 @@ class Device:
         if not frame["retry"]:
             self.recorder.refused(frame["room"], frame["n"], frame["code"])
             raise LoadError(f"{self._name}: a post was refused: {frame}")
-        asyncio.get_running_loop().call_later(frame.get("retry_after") or 0.05, self._repeat_if_there, frame["room"])
+        state = self.rooms[frame["room"]]
+        if not state.repeats_soon:
+            state.repeats_soon = True
+            asyncio.get_running_loop().call_later(frame.get("retry_after") or 0.05, self._repeat_if_there, frame["room"])
 
     def _repeat_if_there(self, room: str) -> None:
+        self.rooms[room].repeats_soon = False
         if self._welcomed and self.repeats:
             self._repeat(room)
 

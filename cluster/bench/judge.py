@@ -78,21 +78,21 @@ class _Judge:
         self._sent: dict[tuple[str, str, int], dict[tuple[str, bytes], int]] = defaultdict(dict)
         # (room, device, n) -> seqs that were acknowledged, with the moment of the first
         self._acked: dict[tuple[str, str, int], dict[int, int]] = defaultdict(dict)
-        # (room, device, n, id) of posts that were refused for good
-        self._refused: list[tuple[str, str, int, str, str]] = []
+        # (room, device, n, id, digest, code) of posts that were refused for good
+        self._refused: list[tuple[str, str, int, str, bytes, str]] = []
         for device in history:
             self._collect(device)
 
     def _collect(self, device: DeviceHistory) -> None:
-        latest: dict[tuple[str, int], str] = {}
+        latest: dict[tuple[str, int], tuple[str, bytes]] = {}
         for event in device.events:
             if isinstance(event, Sent):
-                latest[event.room, event.n] = event.id
+                latest[event.room, event.n] = (event.id, event.digest)
                 self._sent[event.room, device.device, event.n].setdefault((event.id, event.digest), event.moment)
             elif isinstance(event, Acked):
                 self._acked[event.room, device.device, event.n].setdefault(event.seq, event.moment)
             elif isinstance(event, Refused):
-                self._refused.append((event.room, device.device, event.n, latest.get((event.room, event.n), ""), event.code))
+                self._refused.append((event.room, device.device, event.n, *latest.get((event.room, event.n), ("", b"")), event.code))
             else:
                 content = _Content(event.user, event.device, event.n, event.id, event.digest)
                 self._read[event.room][event.seq].setdefault(content, f"{device.user}/{device.device}")
@@ -128,7 +128,7 @@ class _Judge:
         if sent is None:
             if self._closed:
                 yield Violation("invented", f"{room} seq {seq}: {content} was never sent")
-        elif (content.id, content.digest) not in sent:
+        elif not any(_is(content, ident, body) for ident, body in sent):
             ids = ", ".join(ident for ident, _ in sent)
             yield Violation("altered", f"{room} seq {seq}: {content} was not sent so (sent with id {ids})")
 
@@ -148,6 +148,7 @@ class _Judge:
             for content in contents:
                 if content.n:
                     where[_Post(content.device, content.n)].append(seq)
+                if content.id:
                     ids[content.id].add(seq)
         for post, seqs in where.items():
             if len(set(seqs)) > 1:
@@ -216,9 +217,9 @@ class _Judge:
                     )
 
     def _refusals(self) -> Iterator[Violation]:
-        for room, device, n, ident, code in self._refused:
+        for room, device, n, ident, body, code in self._refused:
             for seq, contents in self._read.get(room, {}).items():
-                if any(content.device == device and content.n == n and content.id == ident for content in contents):
+                if any(content.device == device and content.n == n and _is(content, ident, body) for content in contents):
                     yield Violation(
                         "refused_but_stored", f"{room}: post {n} of device {device} was refused ({code}) and stands at seq {seq}"
                     )
@@ -259,6 +260,11 @@ class _Judge:
             if min(sent.values()) > moment:
                 yield Violation("not_quiet", f"{room}: device {device} sent post {n} after the last fault ({what}): repair is not proved")
                 return
+
+
+def _is(content: _Content, ident: str, body: bytes) -> bool:
+    """Whether it is the post with this id and body. A server need not hand ids to those who read."""
+    return content.digest == body and content.id in ("", ident)
 
 
 def _ranges(numbers: Iterable[int]) -> str:

@@ -1,21 +1,20 @@
 """The servers of a plan: the bare relay, a cell on a folder of its own, or a server that runs already.
 
-The command lines of a cell and of the accounts stand here and nowhere else in this package.
+The command line of a cell stands here and nowhere else in this package.
 """
 
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cluster.bench.dialect import Account, BareDialect, WarblerDialect
-from cluster.bench.lean_client import LoadError
 from cluster.bench.measure import with_children
 from cluster.bench.plans import Plan
+from cluster.bench.seed import seed_accounts
 from cluster.bench.side import Side
 from cluster.bench.target import SERVER_CORE, Target, started
 
@@ -35,25 +34,15 @@ def bare_relay(plan: Plan, *, core: int | None = SERVER_CORE) -> Iterator[Side]:
 
 def cell_command(data: Path, port: int = 0) -> list[str]:
     """One cell in one process, without Ray; it prints ``ready http://HOST:PORT`` once it listens."""
-    return [sys.executable, "-m", "cluster.cell_process", "--data", str(data), "--port", str(port)]
+    return [sys.executable, "-m", "cluster.cell_process", "--data", str(data), "--port", str(port), "--log", str(data / "bench.log")]
 
 
-def accounts_command(data: Path, count: int, tokens: Path, prefix: str = PREFIX) -> list[str]:
-    """Many accounts at once in the store of a folder; the file gets lines of user, tab, token."""
-    return [
-        *(sys.executable, "-m", "cluster.cli", "accounts", "--data", str(data)),
-        *("--count", str(count), "--prefix", prefix, "--tokens", str(tokens)),
-    ]
-
-
-def make_accounts(data: Path, count: int, prefix: str = PREFIX) -> list[Account]:
-    """Accounts with tokens in the store of a folder in which no server runs."""
-    with tempfile.TemporaryDirectory(prefix="warbler-bench-") as folder:
-        tokens = Path(folder) / "tokens"
-        made = subprocess.run(accounts_command(data, count, tokens, prefix), capture_output=True, text=True, check=False)
-        if made.returncode != 0:
-            raise LoadError(f"the accounts could not be made: {(made.stderr or made.stdout).strip()}")
-        return read_accounts(tokens)
+UNLIMITED = {
+    "WARBLER_POSTS_PER_SECOND": "1000000",
+    "WARBLER_REQUESTS_PER_SECOND": "1000000",
+    "WARBLER_MAX_CONNECTIONS_PER_ADDRESS": "1000000",
+}
+"""Settings under load: all comes from one address, and faster than a person types."""
 
 
 def read_accounts(path: Path) -> list[Account]:
@@ -65,7 +54,7 @@ def read_accounts(path: Path) -> list[Account]:
 @contextlib.contextmanager
 def own_cell(data: Path, accounts: Sequence[Account], *, core: int | None = SERVER_CORE) -> Iterator[Side]:
     """One cell on a folder that has these accounts."""
-    with started(cell_command(data), core=core) as (process, line):
+    with started(cell_command(data), core=core, environment=UNLIMITED) as (process, line):
         target = Target((line.split()[1],), tuple(with_children([process.pid])), folder=data)
         yield Side(target, WarblerDialect(accounts))
 
@@ -75,7 +64,7 @@ def fresh_cell(plan: Plan, folder: Path, *, core: int | None = SERVER_CORE) -> I
     """One cell on an empty folder under `folder` with the accounts that a plan needs."""
     with tempfile.TemporaryDirectory(prefix="warbler-bench-", dir=folder) as name:
         data = Path(name)
-        accounts = make_accounts(data, plan.users)
+        accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX)]
         with own_cell(data, accounts, core=core) as side:
             yield side
 
