@@ -50,6 +50,11 @@ class Settings(BaseModel):
     max_connections_per_address: int = Field(default=2_000, ge=1, le=10_000_000)
     """Connections that one cell takes from one address."""
 
+    posts_per_second: float = Field(default=20.0, gt=0, le=1_000_000)
+    """Posts that one connection may send each second over time; five seconds' worth at once."""
+    requests_per_second: float = Field(default=50.0, gt=0, le=1_000_000)
+    """Other requests that one connection may send each second over time; four seconds' worth at once."""
+
     # --- cells and shards ---
 
     cells: int = Field(default=2, ge=1, le=64)
