@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.store.migrations import migrate
-from actors.store.opening import CLUSTER_KIND, Damaged, check_folder, connect, explain
+from actors.store.opening import CLUSTER_KIND, Damaged, check_folder, connect, explain, version_of
 from actors.store.shards import create_shards
 
 NAME = "cluster.db"
@@ -189,9 +189,20 @@ class ClusterFile:
                     self._connection.execute("ROLLBACK")
 
 
-def exists(folder: Path) -> bool:
-    """Whether a data folder has been made here."""
-    return (folder / NAME).exists()
+def is_complete(folder: Path) -> bool:
+    """Whether a data folder has been made here, to the end. Raises `CannotOpen` and its kin for a file that is no cluster file."""
+    path = folder / NAME
+    if not path.exists():
+        return False
+    connection = connect(path)
+    try:
+        if version_of(connection, path, CLUSTER_KIND, len(STEPS)) == 0:
+            return False
+        return connection.execute("SELECT 1 FROM cluster").fetchone() is not None
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    finally:
+        connection.close()
 
 
 def create(folder: Path, shards: int, key_id: bytes, now_ms: int) -> None:

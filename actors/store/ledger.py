@@ -66,6 +66,8 @@ class Ledger:
 
     def admit(self, connection: sqlite3.Connection, entries: Sequence[EntryValues], staged: dict[str, int]) -> bool:
         """Whether every entry lies above its room's head, `staged` (heads of this group) included; then they are staged."""
+        if len(entries) == 1:
+            return self._admit_one(connection, entries[0][0], entries[0][1], staged)
         mine: dict[str, int] = {}
         for room, seq, _, _ in entries:
             head = mine.get(room) or staged.get(room) or self._heads.get(room)
@@ -123,6 +125,15 @@ class Ledger:
     def clear(self) -> None:
         """Everything has been folded by `fold_all`, and entries may be gone: forget rows and heads."""
         self.__init__()  # type: ignore[misc]
+
+    def _admit_one(self, connection: sqlite3.Connection, room: str, seq: int, staged: dict[str, int]) -> bool:
+        head = staged.get(room) or self._heads.get(room)
+        if head is None:
+            head = self._look_up(connection, room)
+        if seq <= head:
+            return False
+        staged[room] = seq
+        return True
 
     def _look_up(self, connection: sqlite3.Connection, room: str) -> int:
         found = connection.execute(HEAD, (room,)).fetchone()[0] or 0

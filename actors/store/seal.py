@@ -81,6 +81,11 @@ class Sealer:
         self._count = MAX_SEALS
         self._encrypt: Callable[[bytes, bytes, bytes], bytes] = _no_key
 
+    def prepare(self) -> None:
+        """Draw the data key now and not with the first value. Raises `StoreError` when no key can be kept."""
+        if self._count >= MAX_SEALS:
+            self._new_key()
+
     def seal(self, clear: bytes, where: bytes) -> bytes:
         """The sealed value; `where` is bound to it and must be given again to open it. Raises `StoreError` when no key can be kept."""
         if self._count >= MAX_SEALS:

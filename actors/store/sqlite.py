@@ -49,11 +49,15 @@ class SqliteStore:
     """Implements `Store` on shard files. Belongs to one loop; commits and reads only the shards that it has taken."""
 
     def __init__(self, folder: Path, shards: int, life: str, sealer: Sealer, soon: Soon, wake: Wake) -> None:
-        """`shards` is how many files the folder was made with; `soon` and `wake` are the loop's (see `batcher`)."""
+        """`shards` is how many files the folder was made with; `soon` and `wake` are the loop's (see `batcher`). Raises `StoreError`
+        where no data key can be kept."""
         self.folder = folder
         self.shards = shards
         self.life = life
         self._sealer = sealer
+        # So that no post ever waits for a new data key.
+        sealer.prepare()
+        # Changed by the writer's thread alone, in single steps.
         self._open: dict[int, Shard] = {}
         self._batcher = Batcher(self._write, soon, wake, name=life)
         self._reader = Reader(wake, name=life)
@@ -98,7 +102,7 @@ class SqliteStore:
         try:
             pending = self._encode(change, slot, shard)
         except StoreError as error:
-            # No data key could be kept: nothing can be sealed, so nothing is stored.
+            # No new data key could be kept: nothing can be sealed, so nothing is stored.
             return rejected(error)
         self._batcher.submit(pending)
         return pending.promise
@@ -189,7 +193,7 @@ class SqliteStore:
 
     def info(self) -> dict[str, Any]:
         """See `Store.info`."""
-        batcher, writers = self._batcher, [shard.writer for shard in self._open.values()]
+        batcher, writers = self._batcher, [shard.writer for shard in list(self._open.values())]
         return {
             "commits": batcher.commits,
             "groups": batcher.groups,

@@ -23,7 +23,7 @@ class Warehouse:
     def __init__(self, folder: Path, shards: int = 1) -> None:
         self.folder = folder
         self.turns = Turns()
-        if not cluster_file.exists(folder):
+        if not cluster_file.is_complete(folder):
             cluster_file.create(folder, shards, MASTER.key_id, 1_700_000_000_000)
         self.cluster = ClusterFile(folder)
         self._stores: list[SqliteStore] = []
