@@ -23,6 +23,9 @@ HIGH_WATER_BYTES = 64 * 1024
 MAX_BACKLOG_BYTES = 1024 * 1024
 """Bytes waiting to be written beyond which nothing is added."""
 
+MAX_TURN_BYTES = 256 * 1024
+"""Bytes for one socket in one turn of the loop above which a session should no longer push."""
+
 # why reading is stopped: bits of `_pauses`
 BY_SESSION, BY_BACKLOG, _WAKING = 1, 2, 4
 
@@ -68,6 +71,11 @@ class Flow(asyncio.Protocol):
                 self._hub.soon(self)
             self._pending.append(framed)
             self._pending_bytes += len(framed)
+
+    @property
+    def choked(self) -> bool:
+        """Whether the client reads more slowly than it is written to, or is given too much in one turn."""
+        return bool(self._pauses & BY_BACKLOG) or self._pending_bytes > MAX_TURN_BYTES
 
     def backlog(self) -> int:
         """Bytes queued and not yet taken by the operating system."""

@@ -14,7 +14,7 @@ from actors.events import Head, Pong
 from actors.ports import Payload, Port
 from gateway.admission import Admission
 from gateway.connection import CLOSE_TIMEOUT_S, HELLO_TIMEOUT_S, OPENING_TIMEOUT_S, PING_INTERVAL_S
-from gateway.connection_flow import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES
+from gateway.connection_flow import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_TURN_BYTES
 from gateway.hub import Hub
 from gateway.proxies import Proxies
 from gateway.wire import encode, frame_text
@@ -147,6 +147,18 @@ def test_a_client_that_does_not_read_is_not_read() -> None:
     line.clock.run()
     assert line.transport.reading
     assert line.session.commands == [Ping(1)]
+
+
+def test_a_connection_is_choked_while_it_is_above_its_marks() -> None:
+    line = Line.welcomed()
+    line.transport.stuck = True
+    line.connection.push(Payload(b"x" * (MAX_TURN_BYTES + 1)))
+    assert line.connection.choked
+    line.clock.run()
+    assert line.connection.choked
+    line.transport.take(line.transport.waiting)
+    line.clock.run()
+    assert not line.connection.choked
 
 
 def test_a_client_that_leaves_too_much_unread_and_is_owed_more_is_closed() -> None:

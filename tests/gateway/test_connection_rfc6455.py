@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -240,7 +241,7 @@ any_frame = st.builds(
 def test_any_frames_in_any_chunks_give_the_same(frames: Sequence[bytes], cuts: Sequence[int]) -> None:
     data = b"".join(frames)
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    chunks = [data[begin:end] for begin, end in zip(places, places[1:], strict=False)]
+    chunks = [data[begin:end] for begin, end in pairwise(places)]
     assert_same(chunks, frames)
 
 
