@@ -69,8 +69,8 @@ export class Engine {
     this.chat.adopt(await this.around.keeper.load());
     if (this.isStopped) return;
     this.around.tabs.onmessage = ({ data }) => this.fromTab(data);
-    this.leadership.seek();
     this.callLeader();
+    this.leadership.seek();
   }
 
   /** End for good: log out, or another account. */
@@ -137,6 +137,7 @@ export class Engine {
     this.credentials = this.around.current() ?? this.credentials; // the last leader may have refreshed them
     this.chat.adopt(await this.around.keeper.load()); // and stored more than it told
     if (this.isStopped || losses !== this.losses) return;
+    clearTimeout(this.leaderTimer);
     this.chat.leading = true;
     for (const [id, { room, body }] of this.handed) this.chat.post(room, id, body);
     this.line.input({ in: "start" });

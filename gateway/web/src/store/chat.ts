@@ -191,7 +191,6 @@ export class Chat {
     const isNext = room.log.add(entry);
     if (!isNext) this.upkeep.check(room);
     if (entry.kind !== "text" && room.members) void this.upkeep.listMembers(room.id);
-    if (entry.kind === "text") room.reads.set(entry.user, Math.max(entry.seq, room.reads.get(entry.user) ?? 0));
     this.touch(room);
     this.port.changed(undefined);
   }
