@@ -17,6 +17,7 @@ from gateway.auth.limits import Limiter, Limits
 from gateway.auth.passwords import Passwords
 from gateway.health import Health
 from gateway.metrics import HttpCounters, Metrics
+from gateway.proxies import Proxies
 from tests.kit.clock import Clock
 from tests.kit.scripted_actors import ScriptedActors
 
@@ -66,6 +67,7 @@ class Api:
         factors: tuple[Factor, ...] = (),
         probe: Callable[[], Awaitable[Mapping[str, Any]]] = _well,
         queue: int = 64,
+        proxies: Proxies | None = None,
     ) -> None:
         self.clock = Clock()
         self.actors = ScriptedActors(self.clock.wall)
@@ -84,6 +86,7 @@ class Api:
             metrics=self.metrics,
             counters=self.counters,
             settings=settings or ApiSettings(),
+            proxies=proxies,
             edges=lambda: ["wss://a.example/ws", "wss://b.example/ws"],
             web_dist=web_dist,
             factors=factors,
