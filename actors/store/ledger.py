@@ -24,7 +24,7 @@ FOLD_ENTRIES = 4096
 FOLD_BYTES = 4 * 1024 * 1024
 SLICE = 256
 """Entries folded in one commit: about a millisecond."""
-MAXHEADS = 50_000
+MAX_HEADS = 50_000
 """Rooms whose head is remembered, so that a post costs no look-up; about 100 bytes each."""
 
 APPEND = "INSERT INTO ledger (entries) SELECT ? FROM owner WHERE life = ?"
@@ -93,7 +93,7 @@ class Ledger:
         self._fresh_count += count
         self._fresh_bytes += size
         self._heads.update(staged)
-        if len(self._heads) > MAXHEADS:
+        if len(self._heads) > MAX_HEADS:
             self._drop_heads()
         if self._sorted:
             self._owed += 2 * count
@@ -144,7 +144,7 @@ class Ledger:
 
     def _drop_heads(self) -> None:
         # Oldest first; a busy room that is dropped comes back by one look-up.
-        for room in list(self._heads)[: MAXHEADS // 4]:
+        for room in list(self._heads)[: MAX_HEADS // 4]:
             del self._heads[room]
 
     def _rotate(self, key: int) -> None:

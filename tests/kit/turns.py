@@ -20,6 +20,8 @@ class Turns:
     def __init__(self) -> None:
         self._line: SimpleQueue[Callable[[], Any]] = SimpleQueue()
         self.wakes = 0
+        self.turns = 0
+        """Callbacks that were run."""
 
     def soon(self, callback: Callable[..., Any], *args: Any) -> None:
         """Run it in the next turn."""
@@ -33,18 +35,24 @@ class Turns:
     def wait(self, promise: Promise[T]) -> T:
         """The promise's value, or its exception."""
         while not promise.settled:
-            try:
-                callback = self._line.get(timeout=PATIENCE_S)
-            except Empty:
-                raise AssertionError("the promise was never settled") from None
-            callback()
+            self.turn()
         return promise.result()
+
+    def turn(self) -> None:
+        """Run the next callback, waiting for one."""
+        try:
+            callback = self._line.get(timeout=PATIENCE_S)
+        except Empty:
+            raise AssertionError("nothing more happens") from None
+        self.turns += 1
+        callback()
 
     def settle(self, *promises: Promise[Any]) -> list[BaseException | None]:
         """Wait for all; the error of each, or None."""
         for promise in promises:
             try:
                 self.wait(promise)
-            except Exception:  # noqa: BLE001 - it is in the list below
-                pass
+            except Exception:  # its own error is in the list below; any other one is not expected here
+                if not promise.settled:
+                    raise
         return [promise.error for promise in promises]

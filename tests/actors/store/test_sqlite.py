@@ -182,7 +182,7 @@ def test_what_was_acknowledged_outlives_a_killed_process(tmp_path: Path) -> None
     folder = tmp_path / "data"
     Warehouse(folder, shards=2).cluster.close()
     acknowledged = dict.fromkeys(range(6), 0)
-    for attempt, lines in enumerate((50, 700, 2500)):
+    for attempt, lines in enumerate((50, 700, 6000)):
         with Warehouse(folder) as warehouse:
             acknowledged |= kill_after(child(folder, f"child{attempt}", "6"), lines)
             warehouse.seal(f"child{attempt}")

@@ -1,0 +1,122 @@
+"""The ledger: what is appended is folded, in slices, and neither it nor memory nor the log grows with what is stored."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.store.checkpoints import LONG_PAGES
+from actors.store.ledger import FOLD_BYTES, FOLD_ENTRIES, Ledger, insert
+from actors.store.schema import ENTRIES, LEDGER, EntryValues
+from actors.store.store import Commit
+from tests.actors.store.samples import SLOT, entry
+from tests.kit.warehouse import Warehouse
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    opened = sqlite3.connect(":memory:", isolation_level=None)
+    opened.execute(ENTRIES)
+    opened.execute(LEDGER)
+    yield opened
+    opened.close()
+
+
+def values(room: str, seq: int, size: int = 10) -> EntryValues:
+    return room, seq, b"meta", bytes(size)
+
+
+def append(connection: sqlite3.Connection, ledger: Ledger, entries: list[EntryValues]) -> None:
+    """What the writer does with a group."""
+    staged: dict[str, int] = {}
+    assert ledger.admit(connection, entries, staged)
+    key = connection.execute("INSERT INTO ledger (entries) VALUES (x'00')").lastrowid or 0
+    if folds := ledger.due():
+        ledger.fold(connection)
+    if folds:
+        ledger.folded()
+    ledger.committed(entries, staged, sum(len(row[3]) for row in entries), key)
+
+
+def stored(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    return connection.execute("SELECT room, seq FROM entries ORDER BY room, seq").fetchall()
+
+
+def test_every_entry_is_in_the_table_or_in_the_overlay_at_every_moment(connection: sqlite3.Connection) -> None:
+    ledger, chance = Ledger(), random.Random(7)
+    heads: dict[str, int] = {}
+    for step in range(400):
+        group = []
+        for _ in range(chance.randrange(1, 200)):
+            room = f"room{chance.randrange(30)}"
+            heads[room] = heads.get(room, 0) + 1
+            group.append(values(room, heads[room]))
+        append(connection, ledger, group)
+        if step % 20 == 0:
+            there = set(stored(connection)) | {(row[0], row[1]) for room in heads for row in ledger.rows(room)}
+            assert there == {(room, seq) for room, head in heads.items() for seq in range(1, head + 1)}
+    assert len(stored(connection)) > 30_000
+
+
+def test_the_overlay_and_the_ledger_stay_bounded(connection: sqlite3.Connection) -> None:
+    ledger = Ledger()
+    most_rows = most_blobs = 0
+    for seq in range(1, 15_000):
+        append(connection, ledger, [values("busy", seq)])
+        if seq % 500 == 0:
+            most_rows = max(most_rows, len(ledger.rows("busy")))
+            most_blobs = max(most_blobs, connection.execute("SELECT count(*) FROM ledger").fetchone()[0])
+    assert FOLD_ENTRIES <= most_rows <= 2 * FOLD_ENTRIES
+    assert FOLD_ENTRIES <= most_blobs <= 2 * FOLD_ENTRIES
+
+
+def test_large_entries_are_folded_by_their_bytes(connection: sqlite3.Connection) -> None:
+    ledger = Ledger()
+    for seq in range(1, 2000):
+        append(connection, ledger, [values("busy", seq, 16_384)])
+    rows = ledger.rows("busy")
+    assert sum(len(row[3]) for row in rows) <= 3 * FOLD_BYTES
+    assert len(stored(connection)) > 1000
+
+
+def test_an_entry_at_or_below_the_head_is_not_admitted(connection: sqlite3.Connection) -> None:
+    insert(connection, [values("old", seq) for seq in (1, 2, 3)])
+    ledger = Ledger()
+    assert not ledger.admit(connection, [values("old", 3)], {})
+    assert not ledger.admit(connection, [values("old", 4), values("old", 4)], {})
+    staged: dict[str, int] = {}
+    assert ledger.admit(connection, [values("old", 4), values("old", 5)], staged)
+    assert not ledger.admit(connection, [values("old", 5)], staged)
+    assert ledger.admit(connection, [values("old", 4)], {}), "what was only staged leaves no trace"
+
+
+def test_heads_that_were_forgotten_are_looked_up_in_table_and_overlay(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.store.ledger.MAX_HEADS", 10)
+    ledger = Ledger()
+    insert(connection, [values("kept", 1)])
+    append(connection, ledger, [values("kept", 2)])
+    for number in range(100):
+        append(connection, ledger, [values(f"other{number}", 1)])
+    assert not ledger.admit(connection, [values("kept", 2)], {})
+    assert not ledger.admit(connection, [values("other3", 1)], {})
+    assert ledger.admit(connection, [values("kept", 3)], {})
+
+
+def test_the_log_starts_anew_under_load_that_never_pauses(tmp_path: Path) -> None:
+    with Warehouse(tmp_path) as warehouse:
+        store = warehouse.store()
+        seq, longest = 0, 0
+        while seq < 12_000:
+            promises = [store.commit(Commit(SLOT, (entry(seq + at, "x" * 8000),))) for at in range(1, 101)]
+            seq += 100
+            assert warehouse.settle(*promises) == [None] * 100
+            longest = max(longest, (tmp_path / "shard-00.db-wal").stat().st_size)
+        assert store.info()["checkpoints"] > 3 and store.info()["checkpoint_failures"] == 0
+        assert longest < 4 * LONG_PAGES * 4096
+        assert (tmp_path / "shard-00.db").stat().st_size > 90_000_000
