@@ -33,7 +33,8 @@ class CatchUp:
         a, b = await gather_members(self._side, 2)
         room, _ = await self._side.dialect.open_pair(a, b)
         talker = Talker(a, self._side.dialect.post_tag, room, self._body)
-        Talker(b, self._side.dialect.post_tag, room, self._body)
+        talker.post()
+        await talker.begin(firsts=1)
         while talker.n < self._messages:
             for _ in range(min(_WINDOW, self._messages - talker.n)):
                 talker.post()

@@ -67,10 +67,10 @@ def _measure(
 ) -> None:
     core = SERVER_CORE if pin else None
     ours = _ours(folder, core, **running)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=170)
     with _progress(console, sum(steps(plan, rounds) for plan in plans)) as told, generator_settings(pin):
         results = [_one(plan, ours, core, rounds=rounds, seconds=seconds, told=told) for plan in plans]
-    console.print(table(results))
+    console.print(table(results, console.width))
     if json_file is not None:
         write_json(json_file, results, rounds=rounds, seconds=seconds, pinned=pin)
 

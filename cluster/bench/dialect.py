@@ -40,6 +40,10 @@ class Member:
         # q -> who waits for its answer
         self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._q = 0
+        # first posts that have come, how many are waited for, and who waits
+        self._firsts = 0
+        self._wanted = 0
+        self._all_firsts: asyncio.Future[None] | None = None
         client.on_frame = self._answer
 
     async def ask(self, frame: dict[str, Any]) -> dict[str, Any]:
@@ -64,8 +68,25 @@ class Member:
             raise LoadError(f"{frame['t']} was refused: {answer}")
         return answer
 
+    async def first_posts(self, count: int) -> None:
+        """Wait until so many users' first posts (their `n` is 1) or the answer to our own have come."""
+        self._wanted = count
+        if self._firsts < count:
+            self._all_firsts = asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.wait_for(self._all_firsts, _ANSWER_TIMEOUT_S)
+            except TimeoutError as error:
+                raise LoadError(f"{self.account.user} got {self._firsts} of {count} first posts ({self.client.why_gone()})") from error
+
+    def _first(self) -> None:
+        self._firsts += 1
+        if self._all_firsts is not None and self._firsts >= self._wanted and not self._all_firsts.done():
+            self._all_firsts.set_result(None)
+
     def _answer(self, data: bytes, start: int, stop: int) -> None:
         frame = orjson.loads(data[start:stop])
+        if frame["t"] in ("msg", "sent") and frame.get("n") == 1:
+            self._first()
         if frame["t"] in ("welcome", "ok", "page", "error"):
             waiter = self._asked.pop(frame.get("q", 0), None)
             if waiter is not None and not waiter.done():

@@ -42,11 +42,17 @@ class Hall:
         """Connect everyone and make the room."""
         self._members = await gather_members(self._side, self._count)
         room = await self._side.dialect.open_room(self._members)
-        for member in self._members:
-            member.client.on_frame = Listener(self).frame
         dialect = self._side.dialect
         for member in self._members[: self._posters_count]:
             self._posters.append(Poster(self, member, dialect.room_tag, room, self._body, dialect.own_mark(member.account)))
+        for poster in self._posters:
+            poster.post()
+        for member in self._members:
+            # With the first posts has come all that the room had to tell before.
+            await member.first_posts(len(self._posters))
+            member.client.on_frame = Listener(self).frame
+        for poster in self._posters:
+            poster.begin()
 
     async def window(self, seconds: float) -> Sample:
         """Load for `seconds` after a short warm-up."""
@@ -153,7 +159,6 @@ class Poster:
 
     def __init__(self, hall: Hall, member: Member, tag: bytes, room: str, body: bytes, mark: bytes) -> None:
         self._client = member.client
-        self._client.on_frame = self._frame
         self._listener = Listener(hall)
         self._head = b'{"t":"%b","room":"%b","n":' % (tag, room.encode())
         self._tail = b'","body":"%b"}' % body
@@ -161,6 +166,11 @@ class Poster:
         self._n = 0
         self._sent_at: deque[float] = deque()
         self.latencies = array("d")
+
+    def begin(self) -> None:
+        """Count and time from here."""
+        self._sent_at.clear()
+        self._client.on_frame = self._frame
 
     def post(self) -> None:
         """Send the next one."""

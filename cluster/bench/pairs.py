@@ -19,12 +19,12 @@ _WARM_S = 0.4
 class Talker:
     """One user: posts to its peer, times the answers, counts what the peer sent."""
 
-    __slots__ = ("acked", "client", "head", "latencies", "n", "other", "received", "running", "sent_at", "tail", "user")
+    __slots__ = ("acked", "client", "head", "latencies", "member", "n", "other", "received", "running", "sent_at", "tail", "user")
 
     def __init__(self, member: Member, tag: bytes, room: str, body: bytes) -> None:
+        self.member = member
         self.user = member.account.user
         self.client = member.client
-        self.client.on_frame = self._frame
         self.head = b'{"t":"%b","room":"%b","n":' % (tag, room.encode())
         self.tail = b'","body":"%b"}' % body
         self.n = 0
@@ -36,6 +36,13 @@ class Talker:
         self.running = False
         self.sent_at: deque[float] = deque()
         self.latencies = array("d")
+
+    async def begin(self, firsts: int) -> None:
+        """Count from here: `firsts` first posts have come, and with them all that the room had to tell before."""
+        await self.member.first_posts(firsts)
+        self.sent_at.clear()
+        self.n = 1
+        self.client.on_frame = self._frame
 
     def post(self) -> None:
         """Send the next one."""
@@ -81,6 +88,10 @@ class Pairs:
             from_a, from_b = await self._side.dialect.open_pair(a, b)
             tag = self._side.dialect.post_tag
             self._talkers += [Talker(a, tag, from_a, self._body), Talker(b, tag, from_b, self._body)]
+        for talker in self._talkers:
+            talker.post()
+        for talker in self._talkers:
+            await talker.begin(firsts=2)
 
     async def window(self, seconds: float) -> Sample:
         """Load for `seconds` after a short warm-up."""
@@ -129,11 +140,13 @@ class Pairs:
         await drained(self._complete, clients, self._missing)
 
     def _complete(self) -> bool:
-        return self._received() == sum(talker.n for talker in self._talkers) and not any(talker.sent_at for talker in self._talkers)
+        return self._received() == self._posted() and not any(talker.sent_at for talker in self._talkers)
 
     def _missing(self) -> str:
-        sent = sum(talker.n for talker in self._talkers)
-        return f"{sent} sent, {sum(talker.acked for talker in self._talkers)} acknowledged, {self._received()} received"
+        return f"{self._posted()} sent, {sum(talker.acked for talker in self._talkers)} acknowledged, {self._received()} received"
+
+    def _posted(self) -> int:
+        return sum(talker.n - 1 for talker in self._talkers)
 
     def _received(self) -> int:
         return sum(talker.received for talker in self._talkers)

@@ -15,15 +15,21 @@ from rich.table import Table
 from cluster.bench.load import Result, unit_text
 from cluster.bench.plans import ACK_P99, MEMORY
 
+_FULL_WIDTH = 150
+"""Characters that all columns take; narrower screens get the ones that matter."""
+_HEADINGS = ("bare", "Warbler", "figure", "at most", "")
+_MORE = ("per s", "ack p50 / p90 / p99 ms", "bytes", "Ray beside", "generator")
 
-def table(results: Sequence[Result]) -> Table:
+
+def table(results: Sequence[Result], width: int = _FULL_WIDTH) -> Table:
     """All results, one line each."""
-    made = Table(title="Server CPU per delivery (or what the line says), as a multiple of a bare relay", title_justify="left")
-    made.add_column("load")
-    for heading in ("bare", "Warbler", "figure", "at most", "", "per s", "ack p50 / p90 / p99 ms", "bytes", "Ray beside", "generator"):
-        made.add_column(heading, justify="right")
+    made = Table(title="Server CPU per delivery (or what the line says) and the multiple of a bare relay", title_justify="left")
+    headings = (*_HEADINGS, *_MORE) if width >= _FULL_WIDTH else _HEADINGS
+    made.add_column("load", no_wrap=True)
+    for heading in headings:
+        made.add_column(heading, justify="right", no_wrap=True)
     for result in results:
-        made.add_row(*_cells(result))
+        made.add_row(*_cells(result)[: len(headings) + 1])
     return made
 
 
