@@ -63,18 +63,9 @@ class Numbers:
             record = self._devices[device] = DeviceNumbers()
         return record
 
-    def last(self, device: str) -> int:
-        """The last number of a device; 0 where it never posted."""
-        record = self._devices.get(device)
-        return record.last if record is not None else 0
-
-    def known(self, device: str, n: int) -> Known:
-        """What is stored under a used number. `number_used` where that is too long ago to tell."""
-        record = self.of(device)
-        known = record.find(n)
-        if known is None:
-            raise number_used(record.last)
-        return known
+    def find(self, device: str) -> DeviceNumbers | None:
+        """The record of a device that has posted."""
+        return self._devices.get(device)
 
     def encode(self) -> bytes:
         """For the checkpoint."""

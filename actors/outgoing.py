@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from actors.commands import MAX_UNANSWERED
 from actors.messages.delivery import Submit
 
 REPEAT_S = 2.0
@@ -25,64 +24,74 @@ class Waiting(NamedTuple):
     """When the client sent it; seconds of the monotonic clock."""
 
 
-class Outgoing:
-    """Unanswered posts by room."""
+class Window:
+    """The unanswered posts to one room."""
 
-    __slots__ = ("_resend_at", "_rooms")
+    __slots__ = ("posts", "resend_at")
 
     def __init__(self) -> None:
-        self._rooms: dict[str, dict[int, Waiting]] = {}
-        self._resend_at: dict[str, float] = {}
+        self.posts: dict[int, Waiting] = {}
+        self.resend_at = 0.0
+
+
+class Outgoing:
+    """Unanswered posts by room. A room's window stays when it is empty, until `tidy`."""
+
+    __slots__ = ("_rooms",)
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, Window] = {}
 
     def __bool__(self) -> bool:
         return bool(self._rooms)
 
+    def window(self, room: str) -> Window:
+        """The window of a room."""
+        window = self._rooms.get(room)
+        if window is None:
+            window = self._rooms[room] = Window()
+        return window
+
     def find(self, room: str, n: int) -> Waiting | None:
         """A post that waits."""
-        waiting = self._rooms.get(room)
-        return waiting.get(n) if waiting is not None else None
+        window = self._rooms.get(room)
+        return window.posts.get(n) if window is not None else None
 
-    def is_full(self, room: str) -> bool:
-        """Whether the device has to wait for answers."""
-        waiting = self._rooms.get(room)
-        return waiting is not None and len(waiting) >= MAX_UNANSWERED
-
-    def add(self, room: str, submit: Submit, now: float) -> None:
+    @staticmethod
+    def add(window: Window, submit: Submit, now: float) -> None:
         """A post goes out."""
-        waiting = self._rooms.get(room)
-        if waiting is None:
-            waiting = self._rooms[room] = {}
-            self._resend_at[room] = now + REPEAT_S
-        waiting[submit.n] = Waiting(submit, now)
+        if not window.posts:
+            window.resend_at = now + REPEAT_S
+        window.posts[submit.n] = Waiting(submit, now)
 
     def answered(self, room: str, n: int) -> bool:
         """An answer came; False where nobody waits for it (it was repeated, and answered before)."""
-        waiting = self._rooms.get(room)
-        if waiting is None or waiting.pop(n, None) is None:
-            return False
-        if not waiting:
-            del self._rooms[room]
-            del self._resend_at[room]
-        return True
+        window = self._rooms.get(room)
+        return window is not None and window.posts.pop(n, None) is not None
 
     def hurry(self, room: str, now: float) -> None:
         """Something was surely lost: repeat soon, not at once, so that one loss leads to one repeat."""
-        if room in self._resend_at:
-            self._resend_at[room] = min(self._resend_at[room], now)
+        window = self._rooms.get(room)
+        if window is not None:
+            window.resend_at = min(window.resend_at, now)
 
     def due(self, now: float) -> list[str]:
         """Rooms whose posts have to be sent again."""
-        return [room for room, at in self._resend_at.items() if at <= now]
+        return [room for room, window in self._rooms.items() if window.posts and window.resend_at <= now]
 
     def resend(self, room: str, now: float) -> list[Submit]:
         """The posts to send again, in their order."""
-        self._resend_at[room] = now + REPEAT_S
-        waiting = self._rooms[room]
-        return [waiting[n].submit for n in sorted(waiting)]
+        window = self._rooms[room]
+        window.resend_at = now + REPEAT_S
+        return [window.posts[n].submit for n in sorted(window.posts)]
 
     def given_up(self, now: float) -> list[tuple[str, int]]:
         """Posts that waited too long; they are no longer repeated."""
-        late = [(room, n) for room, waiting in self._rooms.items() for n, w in waiting.items() if now - w.since >= GIVE_UP_S]
+        late = [(room, n) for room, window in self._rooms.items() for n, w in window.posts.items() if now - w.since >= GIVE_UP_S]
         for room, n in late:
             self.answered(room, n)
         return late
+
+    def tidy(self) -> None:
+        """Forget empty windows."""
+        self._rooms = {room: window for room, window in self._rooms.items() if window.posts}

@@ -63,43 +63,35 @@ Frame = Callable[[bytes], bytes]
 """Turns encoded text into what a WebSocket carries: one unmasked frame, the same for every client."""
 
 
-class Subject(NamedTuple):
-    """What a verdict is asked about."""
+class Sender(NamedTuple):
+    """Who posts, as far as a verdict needs it."""
 
     user: str
     device: str
-    room: str
-    body: str
-    direct: bool
-    account_age_s: float
+    created_at: int
+    """When the account was made, milliseconds since 1970."""
 
 
-class Verdict(Plain, frozen=True, gc=False):
-    """What the spam filter says of one post."""
+class Refusal(Plain, frozen=True, gc=False):
+    """A post that the spam filter does not let pass."""
 
-    allow: bool
-    reason: str = ""
-    """For the sender, where it is not allowed."""
+    reason: str
+    """For the sender."""
     retry_after: float | None = None
 
 
 class Verdicts(Protocol):
     """The verdict port. `judge` answers at once, or with a promise where the policy wants to wait."""
 
-    def judge(self, subject: Subject, now: float) -> Verdict | Promise[Verdict]:
-        """The verdict on one post."""
+    def judge(self, sender: Sender, room: str, body: str, now: float) -> Refusal | Promise[Refusal | None] | None:
+        """None where the post may pass. `now`: seconds of the monotonic clock."""
 
 
 class AllowAll:
     """No filter: every post passes."""
 
-    _YES = Verdict(True)
-
-    def judge(self, subject: Subject, now: float) -> Verdict:
+    def judge(self, sender: Sender, room: str, body: str, now: float) -> None:
         """Yes."""
-        return self._YES
-
-
 
 
 class SessionHandle(Protocol):

@@ -7,7 +7,7 @@ fan-out. Whatever fails in a commit discards the instance (`Reload`): the store 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from actors.audience import Audience, ByEdge, ByMember, InterestTable
 from actors.errors import ChatError, ErrorReport, Unavailable, Unknown
@@ -35,14 +35,16 @@ from actors.messages.session import HasRead, LinkLost, Tick, Wake
 from actors.numbers import Known, number_expected, number_used
 from actors.places import Places
 from actors.ports import Encode
-from actors.room_log import EntryDraft, RoomLog, entry_of
+from actors.room_log import RoomLog, entry_of
 from actors.room_opening import Opening, open_direct, open_room, profiles
 from actors.roster import Plan, Roster
 from actors.routes import RouteTable
-from actors.runtime.activation import LostOwnership, Reload
+from actors.runtime.activation import LostOwnership, Reload, Then
 from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, handles_batch, name_of, pinned_id, reads
-from actors.store.rows import Gone, MarkRow, Row
-from actors.store.store import Conflict, OutcomeUnknown, Sealed, Store, StoreUnavailable
+from actors.runtime.aside import run_aside
+from actors.runtime.promise import Promise
+from actors.store.rows import EntryRow, Gone, MarkRow, Row
+from actors.store.store import Conflict, OutcomeUnknown, Sealed, Store, StoreError, StoreUnavailable
 
 RETELL_S = 2.0
 """Marks that were not confirmed, and routes that were not answered for, are asked for again after this time."""
@@ -56,6 +58,19 @@ class RoomPorts(NamedTuple):
     places: Places
     routes: RouteTable
     interest: InterestTable
+
+
+def discarding(error: BaseException) -> BaseException:
+    """What a failed commit leads to: the instance goes, and whoever waits is told what is known."""
+    if isinstance(error, Sealed):
+        return LostOwnership()
+    if isinstance(error, StoreUnavailable):
+        return Reload(Unavailable("store_unavailable", retry_after=1.0))
+    if isinstance(error, Conflict):
+        return Reload(Unavailable(retry_after=0.1))
+    if isinstance(error, OutcomeUnknown):
+        return Reload(Unknown(retry_after=1.0))
+    return error
 
 
 class Room(Actor):
@@ -111,83 +126,102 @@ class Room(Actor):
     # --- posts -------------------------------------------------------------------------------------------------------
 
     @handles_batch(Submit, limit=256)
-    async def on_posts(self, posts: Sequence[Submit]) -> None:
-        """Answer repeats, number the rest, commit once, answer, fan out."""
+    def on_posts(self, posts: Sequence[Submit]) -> Then | None:
+        """Answer repeats, number the rest, commit once; then answer and fan out."""
         log = self.log
         if not log.exists:
             for post in posts:
                 self._reject(post, ChatError("no_such_room"))
             self._ctx.stop()
-            return
+            return None
         fresh: list[Submit] = []
-        drafts: list[EntryDraft] = []
+        rows: list[EntryRow] = []
+        members, numbers = log.roster.members, log.numbers
         at = int(self._ctx.wall() * 1000)
         for post in posts:
-            last = log.numbers.last(post.device)
+            record = numbers.of(post.device) if post.user in members else numbers.find(post.device)
+            last = record.last if record is not None else 0
             if post.n <= last:
-                await self._answer_repeat(post)
-            elif post.user not in log.roster.members:
+                self._answer_repeat(post, last)
+            elif post.user not in members:
                 self._reject(post, ChatError("no_such_room"))
             elif post.n != last + 1:
                 self._reject(post, number_expected(last + 1))
             else:
-                drafts.append(log.draft(at, post.user, "text", post.body, post.device, post.n, post.id))
+                rows.append(log.draft_post(at, post, record))
                 fresh.append(post)
-        if drafts:
-            await self._store_posts(fresh, drafts, at)
+        if not fresh:
+            return None
+        marks = log.roster.marks_for_post(rows[-1].seq) if log.roster.unmarked else []
+        return Then(self._ports.store.commit(log.commit(rows, marks)), self._posts_settled, fresh, rows, marks, at)
 
-    async def _store_posts(self, posts: list[Submit], drafts: list[EntryDraft], at: int) -> None:
-        roster = self.log.roster
-        marks = roster.marks_for_post(drafts[-1].row.seq) if roster.unmarked else []
-        try:
-            await self._commit(drafts, marks)
-        except (Reload, LostOwnership) as error:
-            why = error.answer if isinstance(error, Reload) else Unavailable(retry_after=0.2)
-            for post in posts:
-                self._reject(post, why)
-            raise
+    def _posts_settled(
+        self, stored: Promise[None], posts: list[Submit], rows: list[EntryRow], marks: list[MarkRow], at: int
+    ) -> None:
+        error = stored.error
+        if error is not None:
+            self._posts_failed(error, posts)
+        self.log.committed(rows, marks)
         if len(posts) == 1:
-            self._ctx.tell(posts[0].origin, Accepted(self._name, [posts[0].n], [drafts[0].row.seq], at))
+            post = posts[0]
+            self._ctx.tell(post.origin, Accepted(self._name, [post.n], [rows[0].seq], at))
         else:
-            self._answer_batch(posts, drafts, at)
-        self._fan_out(drafts, [post.origin for post in posts])
+            self._answer_batch(posts, rows, at)
+        self._fan_out(rows, [post.origin for post in posts])
         if marks:
             self._tell_marks(marks)
 
-    def _answer_batch(self, posts: list[Submit], drafts: list[EntryDraft], at: int) -> None:
+    def _posts_failed(self, error: BaseException, posts: list[Submit]) -> NoReturn:
+        discard = discarding(error)
+        why = discard.answer if isinstance(discard, Reload) else Unavailable(retry_after=0.2)
+        for post in posts:
+            self._reject(post, why)
+        raise discard from None
+
+    def _answer_batch(self, posts: list[Submit], drafts: list[EntryRow], at: int) -> None:
         answers: dict[ActorId, Accepted] = {}
         for post, draft in zip(posts, drafts, strict=True):
             answer = answers.get(post.origin)
             if answer is None:
-                answers[post.origin] = Accepted(self._name, [post.n], [draft.row.seq], at)
+                answers[post.origin] = Accepted(self._name, [post.n], [draft.seq], at)
             else:
                 answer.numbers.append(post.n)
-                answer.seqs.append(draft.row.seq)
+                answer.seqs.append(draft.seq)
         for origin, answer in answers.items():
             self._ctx.tell(origin, answer)
 
-    async def _answer_repeat(self, post: Submit) -> None:
+    def _answer_repeat(self, post: Submit, last: int) -> None:
         """Before membership: a post that was stored stays stored, also after a kick."""
-        last = self.log.numbers.last(post.device)
-        try:
-            known = self.log.numbers.known(post.device, post.n)
-            if not known.id:
-                known = await self._recall(known, last)
-        except ChatError as error:
-            self._reject(post, error)
-            return
-        if known.id != post.id:
+        known = self.log.numbers.of(post.device).find(post.n)
+        if known is None:
             self._reject(post, number_used(last))
         elif known.seq > self.log.head:
             self._reject(post, Unavailable(retry_after=0.1))  # its first copy is in this very batch, not yet committed
+        elif known.id:
+            self._answer_known(post, known, last)
+        else:  # only the checkpoint knows it: its id is in the log
+            run_aside(self._recall(post, known, last), self._recalled)
+
+    def _answer_known(self, post: Submit, known: Known, last: int) -> None:
+        if known.id != post.id:
+            self._reject(post, number_used(last))
         else:
             self._ctx.tell(post.origin, Accepted(self._name, [post.n], [known.seq], int(self._ctx.wall() * 1000)))
 
-    async def _recall(self, known: Known, last: int) -> Known:
-        rows = await self._ports.store.entries_after(self.log.slot, self._name, known.seq - 1, 1)
-        if not rows or rows[0].seq != known.seq:
-            raise number_used(last)
-        return Known(known.seq, rows[0].id)
+    async def _recall(self, post: Submit, known: Known, last: int) -> None:
+        try:
+            rows = await self._ports.store.entries_after(self.log.slot, self._name, known.seq - 1, 1)
+        except StoreError:
+            self._reject(post, Unavailable("store_unavailable", retry_after=1.0))
+            return
+        if rows and rows[0].seq == known.seq:
+            self._answer_known(post, Known(known.seq, rows[0].id), last)
+        else:
+            self._reject(post, number_used(last))
+
+    def _recalled(self, _: None, error: Exception | None) -> None:
+        if error is not None:
+            raise error
 
     @handles(KeyedPost)
     async def on_keyed_post(self, request: KeyedPost) -> Stored:
@@ -199,35 +233,29 @@ class Room(Actor):
         self.log.roster.member(request.by)
         at = int(self._ctx.wall() * 1000)
         draft = self.log.draft(at, request.by, "text", request.body)
-        marks = self.log.roster.marks_for_post(draft.row.seq)
-        await self._commit([draft], marks, [self.log.key_row(request, draft.row)])
+        marks = self.log.roster.marks_for_post(draft.seq)
+        await self._commit([draft], marks, [self.log.key_row(request, draft)])
         self._fan_out([draft], [""])
         self._tell_marks(marks)
-        return Stored(draft.row.seq, at)
+        return Stored(draft.seq, at)
 
     def _reject(self, post: Submit, error: ChatError) -> None:
         self._ctx.tell(post.origin, Rejected(self._name, post.n, ErrorReport.of(error)))
 
-    def _fan_out(self, drafts: Sequence[EntryDraft], senders: Sequence[str], left: Sequence[str] = ()) -> None:
+    def _fan_out(self, drafts: Sequence[EntryRow], senders: Sequence[str], left: Sequence[str] = ()) -> None:
         encode = self._ports.encode
-        self._audience.fan_out(drafts[0].row.seq, [encode(draft.entry()) for draft in drafts], senders, left)
+        self._audience.fan_out(drafts[0].seq, [encode(entry_of(row)) for row in drafts], senders, left)
 
     # --- the one way to the store ------------------------------------------------------------------------------------
 
     async def _commit(
-        self, drafts: Sequence[EntryDraft], marks: Sequence[MarkRow], extra: Sequence[Row] = (), gone: Sequence[Gone] = ()
+        self, drafts: Sequence[EntryRow], marks: Sequence[MarkRow], extra: Sequence[Row] = (), gone: Sequence[Gone] = ()
     ) -> None:
         """Durable, or the instance is discarded by `LostOwnership` or `Reload`."""
         try:
             await self._ports.store.commit(self.log.commit(drafts, marks, extra, gone))
-        except Sealed:
-            raise LostOwnership from None
-        except StoreUnavailable:
-            raise Reload(Unavailable("store_unavailable", retry_after=1.0)) from None
-        except Conflict:
-            raise Reload(Unavailable(retry_after=0.1)) from None
-        except OutcomeUnknown:
-            raise Reload(Unknown(retry_after=1.0)) from None
+        except StoreError as error:
+            raise discarding(error) from None
         self.log.committed(drafts, marks)
 
     # --- rooms and members -------------------------------------------------------------------------------------------
@@ -292,14 +320,14 @@ class Room(Actor):
             return
         roster, at = self.log.roster, at or int(self._ctx.wall() * 1000)
         drafts = [self.log.draft(at, user, kind, body) for user, kind, body in plan.entries]
-        marks = roster.marks_for(plan, drafts[-1].row.seq)
+        marks = roster.marks_for(plan, drafts[-1].seq)
         extra: list[Row] = [*plan.joined, *([plan.row] if plan.row is not None else [])]
         was_large = roster.row.large
         await self._commit(drafts, (), [*extra, *marks], roster.gone_rows(plan))
         roster.apply(plan)
         self.log.set_marks(marks)
         if roster.row.large and not was_large:
-            for relay in self._members.hand_over(drafts[0].row.seq - 1):
+            for relay in self._members.hand_over(drafts[0].seq - 1):
                 self._ports.interest.add(self._name, relay)
         elif not roster.row.large:
             self._members.unfollow(plan.left)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import NamedTuple
 
 from actors.errors import ChatError
 from actors.events import Entry
+from actors.messages.delivery import Submit
 from actors.messages.room import KeyedPost, Stored
-from actors.numbers import Numbers
+from actors.numbers import DeviceNumbers, Numbers
 from actors.roster import Roster
 from actors.runtime.actor import actor_id
 from actors.runtime.ring import slot_of
@@ -29,16 +29,6 @@ CHECKPOINT_DEVICES = 4
 def entry_of(row: EntryRow) -> Entry:
     """The entry as clients see it."""
     return Entry(row.room, row.seq, row.at, row.user, row.kind, row.body, row.device, row.n)
-
-
-class EntryDraft(NamedTuple):
-    """An entry that has its number and waits for its commit."""
-
-    row: EntryRow
-
-    def entry(self) -> Entry:
-        """As clients see it."""
-        return entry_of(self.row)
 
 
 class RoomLog:
@@ -88,16 +78,24 @@ class RoomLog:
 
     # --- entries -----------------------------------------------------------------------------------------------------
 
-    def draft(self, at: int, user: str, kind: str, body: str, device: str = "", n: int = 0, post_id: str = "") -> EntryDraft:
+    def draft(self, at: int, user: str, kind: str, body: str, device: str = "", n: int = 0, post_id: str = "") -> EntryRow:
         """Number an entry."""
         self._drafted += 1
         if n:
             self.numbers.of(device).add(n, self._drafted, post_id)
-        return EntryDraft(EntryRow(self.room, self._drafted, at, user, device, n, post_id, kind, body))
+        return EntryRow(self.room, self._drafted, at, user, device, n, post_id, kind, body)
 
-    def commit(self, drafts: Sequence[EntryDraft], marks: Sequence[MarkRow], extra: Sequence[Row], gone: Sequence[Gone]) -> Commit:
+    def draft_post(self, at: int, post: Submit, record: DeviceNumbers) -> EntryRow:
+        """Number a post; `record` is that of its device."""
+        self._drafted = seq = self._drafted + 1
+        record.add(post.n, seq, post.id)
+        return EntryRow(self.room, seq, at, post.user, post.device, post.n, post.id, "text", post.body)
+
+    def commit(
+        self, drafts: Sequence[EntryRow], marks: Sequence[MarkRow] = (), extra: Sequence[Row] = (), gone: Sequence[Gone] = ()
+    ) -> Commit:
         """What has to become durable together; lazy rows go with it."""
-        puts: list[Row] = [draft.row for draft in drafts]
+        puts: list[Row] = [*drafts]
         if marks:
             puts += marks
         if extra:
@@ -116,11 +114,11 @@ class RoomLog:
             self._lazy_gone = []
         return Commit(self.slot, puts, gone)
 
-    def committed(self, drafts: Sequence[EntryDraft], marks: Sequence[MarkRow]) -> None:
+    def committed(self, drafts: Sequence[EntryRow], marks: Sequence[MarkRow]) -> None:
         """The commit stands."""
         if drafts:
-            self.head = drafts[-1].row.seq
-            self.last_at = drafts[-1].row.at
+            self.head = drafts[-1].seq
+            self.last_at = drafts[-1].at
         if marks:
             self.set_marks(marks)
 

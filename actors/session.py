@@ -22,7 +22,7 @@ from actors.messages.routes import Announce, Route, ViewChanged, Withdraw
 from actors.messages.session import Attach, Attached, CursorsMoved, Dismiss, HasRead, ReadTold, Resend, RoomTold
 from actors.outgoing import Outgoing
 from actors.places import Places
-from actors.ports import Payload, Port, Subject, Verdict, Verdicts
+from actors.ports import Payload, Port, Refusal, Sender, Verdicts
 from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, pinned_id
 from actors.runtime.aside import run_aside
 from actors.runtime.cell import Returned
@@ -74,7 +74,7 @@ class Session(Actor):
         self._port = port
         self._user = ""
         self._device = ""
-        self._age_from_ms = 0
+        self._sender: Sender | None = None
         self._heads: dict[str, int] = {}
         """The last seq that this client was shown of each room: what it can acknowledge."""
         self._behind: dict[str, int] | None = {}
@@ -106,7 +106,8 @@ class Session(Actor):
             self._end(ChatError("bad_token") if error.code == "no_such_user" else error)
             return
         now, identity, limits = self._ctx.now(), attached.identity, self._ports.limits
-        self._user, self._device, self._age_from_ms = identity.user, identity.device, identity.created_at
+        self._user, self._device = identity.user, identity.device
+        self._sender = Sender(identity.user, identity.device, identity.created_at)
         self._announced_at = self._ports.places.life_for(address) or ""
         self._posts = Budget(limits.posts_per_s, limits.posts_burst, now)
         self._asks = Budget(limits.requests_per_s, limits.requests_burst, now)
@@ -149,34 +150,33 @@ class Session(Actor):
         """Window, budget, verdict, and on its way."""
         now = self._ctx.now()
         room, n = post.room, post.n
-        waiting = self._out.find(room, n)
-        if waiting is not None:
-            if waiting.submit.id != post.id:
+        window = self._out.window(room)
+        if n in window.posts:
+            if window.posts[n].submit.id != post.id:
                 self._refuse(room, n, ChatError("number_used", last=n))
             return  # sent twice by the client: one answer will do
-        if self._out.is_full(room):
+        if len(window.posts) >= c.MAX_UNANSWERED:
             self._refuse(room, n, ChatError("too_many_unanswered", retry_after=0.5))
             return
         wait = self._posts.take(now)  # type: ignore[union-attr]
         if wait:
             self._refuse(room, n, ChatError("rate_limited", retry_after=wait))
             return
-        age_s = self._ctx.wall() - self._age_from_ms / 1000
-        verdict = self._ports.verdicts.judge(Subject(self._user, self._device, room, post.body, room[0] == "d", age_s), now)
         submit = Submit(self._ctx.me, self._user, self._device, n, post.id, post.body)
-        if isinstance(verdict, Promise):
-            verdict.when_settled(lambda settled: self._judged(room, submit, settled))
+        verdict = self._ports.verdicts.judge(self._sender, room, post.body, now)  # type: ignore[arg-type]
+        if verdict is None:
+            self._out.add(window, submit, now)
+            self._ctx.tell(actor_id("room", room), submit)
+        elif isinstance(verdict, Promise):
+            verdict.when_settled(lambda settled: self._judged(room, submit, settled.result() if settled.error is None else None))
         else:
-            self._submit(room, submit, verdict)
+            self._judged(room, submit, verdict)
 
-    def _judged(self, room: str, submit: Submit, verdict: Promise[Verdict]) -> None:
-        self._submit(room, submit, verdict.result() if verdict.error is None else Verdict(True))
-
-    def _submit(self, room: str, submit: Submit, verdict: Verdict) -> None:
-        if not verdict.allow:
-            self._refuse(room, submit.n, ChatError("refused", reason=verdict.reason, retry_after=verdict.retry_after))
+    def _judged(self, room: str, submit: Submit, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            self._refuse(room, submit.n, ChatError("refused", reason=refusal.reason, retry_after=refusal.retry_after))
             return
-        self._out.add(room, submit, self._ctx.now())
+        self._out.add(self._out.window(room), submit, self._ctx.now())
         self._ctx.tell(actor_id("room", room), submit)
 
     @handles(Accepted)
@@ -413,6 +413,7 @@ class Session(Actor):
             self._ctx.tell(actor_id("user", self._user), CursorsMoved(self._device, rooms))
         if self._out:
             self._resend()
+            self._out.tidy()
         if self._behind is not None and self._user and self._behind_since and self._ctx.now() - self._behind_since > SLOW_S:
             self._close(TOO_SLOW)
 

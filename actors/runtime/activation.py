@@ -12,13 +12,13 @@ instance has none under way.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from actors.errors import ChatError, Overloaded, Unavailable, Unknown
-from actors.runtime.actor import Actor, ActorId, Handler, Mode, StopReason
+from actors.runtime.actor import Actor, ActorId, Handler, StopReason
 from actors.runtime.context import CellContext
-from actors.runtime.plain import Message
+from actors.runtime.plain import Message, Plain
 from actors.runtime.promise import Promise
 
 if TYPE_CHECKING:
@@ -60,10 +60,24 @@ class Reload(Exception):
         super().__init__(answer.code)
 
 
+class Then:
+    """Returned by a plain handler that has to wait once: the cheap form of a coroutine.
+
+    The mailbox waits until `promise` is settled; then `function(promise, *args)` runs as part of the same handler.
+    """
+
+    __slots__ = ("args", "function", "promise")
+
+    def __init__(self, promise: Promise[Any], function: Callable[..., None], *args: Any) -> None:
+        self.promise = promise
+        self.function = function
+        self.args = args
+
+
 class Activation:
     """The state of one address in a cell."""
 
-    __slots__ = ("_actor", "_busy", "_kind", "_mailbox", "_reading", "_reads", "_redo", "_starting", "_stop", "address", "cell", "is_ready", "slot", "used")
+    __slots__ = ("_actor", "_busy", "_kind", "_mailbox", "_reading", "_reads", "_redo", "_running", "_starting", "_stop", "address", "cell", "is_ready", "slot", "used")
 
     def __init__(self, cell: Cell, address: ActorId, kind: Kind, slot: int) -> None:
         self.cell = cell
@@ -81,6 +95,8 @@ class Activation:
         self._reading = 0
         self._redo: list[Any] | None = None
         """Messages of a crashed batch, to go back to the front of the mailbox."""
+        self._running: Any = None
+        """(coroutine or `Then`, handler, items) of the handler that waits."""
         self._busy = False
         self._starting = False
         self._stop: StopReason | None = None
@@ -102,7 +118,7 @@ class Activation:
         actor = self._actor
         if actor is not None:
             handler = actor.handlers.get(call.request.__class__)
-            if handler is not None and handler.mode is Mode.READ:
+            if handler is not None and handler.is_read:
                 self._put_read(call)
                 return
         if not self.put(call):
@@ -177,13 +193,19 @@ class Activation:
             if handler is None:
                 at += 1
                 self._run_special(item, table)
-            elif handler.mode is Mode.BATCH:
+            elif handler.is_plain:
+                at += 1
+                try:
+                    handler.function(self._actor, item)
+                except BaseException as error:
+                    self._failed(error, (item,))
+            elif handler.is_batch:
                 end = at + 1
                 last = min(count, at + handler.limit)
                 kind = item.__class__
                 while end < last and items[end].__class__ is kind:
                     end += 1
-                batch = items[at:end]
+                batch = items if end - at == count else items[at:end]
                 at = end
                 self._invoke(handler, batch, batch)
             else:
@@ -191,54 +213,69 @@ class Activation:
                 self._invoke(handler, item, (item,))
         return at
 
-    def _run_special(self, item: Any, table: dict[type[Message], Handler]) -> None:
+    def _run_special(self, item: Any, table: dict[type[Plain], Handler]) -> None:
         if item.__class__ is Call:
             handler = table.get(item.request.__class__)
             if handler is None:
                 item.promise.reject(ChatError("invalid", reason=f"{self._kind.name} does not answer {type(item.request).__name__}"))
-            elif handler.mode is Mode.READ:
+            elif handler.is_read:
                 self._put_read(item)
                 self._run_reads()
             else:
-                argument = [item.request] if handler.mode is Mode.BATCH else item.request
+                argument = [item.request] if handler.is_batch else item.request
                 self._invoke(handler, argument, (item,))
             return
         if item.__class__ is Again:
             handler = table[item.message.__class__]
-            self._invoke(handler, [item.message] if handler.mode is Mode.BATCH else item.message, (item,))
+            self._invoke(handler, [item.message] if handler.is_batch else item.message, (item,))
             return
         self.cell.report("unhandled", self.address, item)
 
     def _invoke(self, handler: Handler, argument: Any, items: Any) -> None:
         try:
-            result = getattr(self._actor, handler.method)(argument)
+            result = handler.function(self._actor, argument)
         except BaseException as error:
             self._failed(error, items)
             return
         if handler.is_async:
-            self._advance(result, None, handler, items)
+            self._running = (result, handler, items)
+            self._advance()
+        elif result.__class__ is Then:
+            self._running = (result, handler, items)
+            self._busy = True
+            result.promise.when_settled(self._then)
         elif items[0].__class__ is Call:
             self._answer(handler, items, result)
 
-    def _advance(self, coroutine: Coroutine[Any, Any, Any], settled: Promise[Any] | None, handler: Handler, items: Any) -> None:
-        """Run a handler's coroutine until it waits or ends. Resumed with the promise that it waited for."""
-        was_busy = self._busy
-        self._busy = False
+    def _advance(self, _: Promise[Any] | None = None) -> None:
+        """Run the handler's coroutine until it waits or ends."""
+        coroutine, handler, items = self._running  # type: ignore[misc]
+        was_busy, self._busy = self._busy, False
         try:
             waits_for = coroutine.send(None)
         except StopIteration as end:
             if items[0].__class__ is Call:
                 self._answer(handler, items, end.value)
-            if was_busy:
-                self._after_wait()
-            return
         except BaseException as error:
             self._failed(error, items)
-            if was_busy:
-                self._after_wait()
+        else:
+            self._busy = True
+            waits_for.when_settled(self._advance)
             return
-        self._busy = True
-        waits_for.when_settled(lambda promise: self._advance(coroutine, promise, handler, items))
+        self._running = None
+        if was_busy:
+            self._after_wait()
+
+    def _then(self, promise: Promise[Any]) -> None:
+        """What a plain handler waited for is settled."""
+        then, _, items = self._running  # type: ignore[misc]
+        self._running = None
+        self._busy = False
+        try:
+            then.function(promise, *then.args)
+        except BaseException as error:
+            self._failed(error, items)
+        self._after_wait()
 
     def _after_wait(self) -> None:
         if self._redo is not None:
@@ -249,7 +286,7 @@ class Activation:
             self.cell.make_ready(self)
 
     def _answer(self, handler: Handler, items: Any, result: Any) -> None:
-        if handler.mode is Mode.BATCH:
+        if handler.is_batch:
             result = result[0] if result else None
         promise = items[0].promise
         if isinstance(result, ChatError):
@@ -265,7 +302,7 @@ class Activation:
             handler = self._actor.handlers[call.request.__class__]  # type: ignore[union-attr]
             self._reading += 1
             try:
-                result = getattr(self._actor, handler.method)(call.request)
+                result = handler.function(self._actor, call.request)
             except BaseException as error:
                 self._read_failed(call, error)
                 continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
-from typing import Any, ClassVar, Generic, NewType, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, NewType, Protocol, TypeVar
 
 from actors.runtime.plain import Message, Plain
 from actors.runtime.scheduler import Timer
@@ -104,9 +104,9 @@ class Actor:
 
     def __init_subclass__(cls) -> None:
         cls.handlers = dict(cls.handlers)
-        for name, member in list(vars(cls).items()):
+        for member in list(vars(cls).values()):
             for spec in getattr(member, "_handles", ()):
-                cls.handlers[spec.message] = Handler(spec.message, name, spec.mode, spec.limit, inspect.iscoroutinefunction(member))
+                cls.handlers[spec.message] = Handler(spec.message, member, spec.mode, spec.limit, inspect.iscoroutinefunction(member))
 
     async def on_start(self) -> None:
         """Load state; raising refuses activation."""
@@ -131,16 +131,28 @@ class Mode(Enum):
 
 
 class Handler:
-    """One entry of an actor class's table: which method takes a type of message, and how."""
+    """One entry of an actor class's table: which function takes a type of message, and how."""
 
-    __slots__ = ("is_async", "limit", "message", "method", "mode")
+    __slots__ = ("function", "is_async", "is_batch", "is_plain", "is_read", "limit", "message")
 
-    def __init__(self, message: type[Plain], method: str, mode: Mode, limit: int, is_async: bool) -> None:
+    def __init__(self, message: type[Plain], function: Callable[..., Any], mode: Mode, limit: int, is_async: bool) -> None:
         self.message = message
-        self.method = method
-        self.mode = mode
+        self.function = function
+        """Called with the instance and the message, or the list of messages."""
         self.limit = limit
         self.is_async = is_async
+        self.is_batch = mode is Mode.BATCH
+        self.is_read = mode is Mode.READ
+        self.is_plain = mode is Mode.ONE and not is_async
+        """The cheap kind: one message, a plain function."""
+
+
+class Spec(NamedTuple):
+    """What a decorator says of a method."""
+
+    message: type[Plain]
+    mode: Mode
+    limit: int
 
 
 def handles(*messages: type[Plain]) -> Callable[[F], F]:
@@ -163,7 +175,7 @@ def reads(*requests: type[Plain]) -> Callable[[F], F]:
 
 def _mark(messages: tuple[type[Plain], ...], mode: Mode, limit: int) -> Callable[[F], F]:
     def mark(function: F) -> F:
-        specs = [*getattr(function, "_handles", ()), *(Handler(m, "", mode, limit, False) for m in messages)]
+        specs = [*getattr(function, "_handles", ()), *(Spec(m, mode, limit) for m in messages)]
         function._handles = specs  # type: ignore[attr-defined]
         return function
 

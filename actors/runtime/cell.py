@@ -60,6 +60,8 @@ class Cell:
         self.closed = False
         self.counters: Counter[str] = Counter()
         """Events since the start, by name; for metrics."""
+        self.tell_bound = self.tell
+        """`tell` as one object that all contexts share."""
         self._kinds = {kind.name: kind for kind in kinds}
         self._report = report
         self._here: dict[ActorId, Activation] = {}

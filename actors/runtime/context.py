@@ -18,25 +18,17 @@ if TYPE_CHECKING:
 class CellContext:
     """Implements `actors.runtime.actor.Context` over a cell."""
 
-    __slots__ = ("_activation", "_cell", "_rank", "me")
+    __slots__ = ("_activation", "_cell", "_rank", "me", "now", "tell", "wall")
 
     def __init__(self, cell: Cell, me: ActorId, rank: int, activation: Activation) -> None:
         self.me = me
         self._cell = cell
         self._rank = rank
         self._activation = activation
-
-    def now(self) -> float:
-        """Seconds of a monotonic clock."""
-        return self._cell.scheduler.now()
-
-    def wall(self) -> float:
-        """Seconds since 1970, for people to read."""
-        return self._cell.scheduler.wall()
-
-    def tell(self, to: ActorId, message: Message) -> None:
-        """Send and go on."""
-        self._cell.tell(to, message)
+        # the very methods of clock and cell: these three run for every message
+        self.now = cell.scheduler.now
+        self.wall = cell.scheduler.wall
+        self.tell = cell.tell_bound
 
     def tell_many(self, to: Collection[ActorId], message: Message) -> None:
         """Tell several actors the same."""
