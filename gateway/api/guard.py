@@ -25,6 +25,8 @@ SECRET_QUERY_FIELDS = frozenset({"access_token", "authorization", "password", "r
 FORWARDING = ("forwarded", "x-forwarded-for", "x-real-ip")
 UNTRUSTED = "warbler.untrusted_proxy"
 """In the scope: the request was forwarded by somebody who is not trusted, so the address is theirs at best."""
+LINGER_BYTES, LINGER_S = 1024 * 1024, 1.0
+"""What is still read of a body that was refused, so that its sender gets to see the answer."""
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 _log = event_log("gateway.api")
@@ -59,18 +61,24 @@ class Guard:
     async def _handle(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
             self._check(scope)
-            body = await self._read(scope, receive)
-            await self._app(scope, _Replay(body, receive), answer)
         except ChatError as error:
-            # Refused here: the rest of the request is not read, so the connection cannot go on.
             self._services.counters.refused(error.code)
-            await self._refuse(error, scope, receive, answer, close=error.code == "too_large")
-        except _Gone:
-            raise
+            await answer_to(error)(scope, receive, answer)
+            return
+        try:
+            body = await self._read(scope, receive)
+        except ChatError as error:
+            self._services.counters.refused(error.code)
+            await _close_with(error, receive, answer)
+            return
+        try:
+            await self._app(scope, _Replay(body, receive), answer)
         except Exception as error:  # noqa: BLE001 - the last line: nobody outside may see what went wrong
             _log.error("request_failed", error=error, method=scope["method"], route=_route(scope))
             self._services.counters.refused("internal")
-            await self._refuse(ChatError("internal"), scope, receive, answer, close=True)
+            # Where half an answer is out, cutting it short is all that is left, and the HTTP server does so.
+            if not answer.status:
+                await answer_to(ChatError("internal"))(scope, receive, answer)
 
     def _check(self, scope: Scope) -> None:
         query = scope["query_string"]
@@ -104,15 +112,6 @@ class Guard:
                 return await _all_of(receive, limit)
         except TimeoutError as late:
             raise ChatError("invalid", reason="the body did not arrive in time") from late
-
-    async def _refuse(self, error: ChatError, scope: Scope, receive: Receive, answer: _Answer, *, close: bool) -> None:
-        if answer.status:
-            # Half an answer is out: cutting it short is all that is left, and the HTTP server does so by itself.
-            return
-        response = answer_to(error)
-        if close:
-            response.headers["Connection"] = "close"
-        await response(scope, receive, answer)
 
 
 class _Replay:
@@ -161,6 +160,34 @@ def _always(hsts_s: int) -> Iterable[tuple[str, str]]:
     yield "Cache-Control", "no-store"
     if hsts_s:
         yield "Strict-Transport-Security", f"max-age={hsts_s}"
+
+
+async def _close_with(error: ChatError, receive: Receive, answer: _Answer) -> None:
+    """Refuse a request whose body is still coming, and end the connection.
+
+    The answer goes out at once; then a little more is read and thrown away: a connection closed on unread bytes is
+    reset, and the client would never see why.
+    """
+    response = answer_to(error)
+    response.headers["Connection"] = "close"
+    await answer({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await answer({"type": "http.response.body", "body": bytes(response.body), "more_body": True})
+    if error.code == "too_large":
+        await _throw_away(receive)
+    await answer({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _throw_away(receive: Receive) -> None:
+    left = LINGER_BYTES
+    try:
+        async with asyncio.timeout(LINGER_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return  # long enough
 
 
 async def _all_of(receive: Receive, limit: int) -> bytes:

@@ -157,4 +157,5 @@ async function show() {
   main.removeAttribute("aria-busy");
 }
 
+document.getElementById("who").addEventListener("submit", (event) => event.preventDefault());
 show();

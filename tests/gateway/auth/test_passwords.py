@@ -128,7 +128,7 @@ def test_a_request_that_is_given_up_makes_room_again() -> None:
         assert passwords.waiting == 1
         third = asyncio.create_task(passwords.hash("third"))
         hasher.gate.set()
-        assert await asyncio.gather(first, third) == ["first", "third"]
+        assert list(await asyncio.gather(first, third)) == ["first", "third"]
         assert hasher.started == 2
 
     run(story())
