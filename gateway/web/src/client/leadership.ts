@@ -63,9 +63,8 @@ export class ClaimLeadership implements Leadership {
   private leads = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly channel: BroadcastChannel, private readonly events: LeadershipEvents) {
+  constructor(private readonly channel: Pick<BroadcastChannel, "postMessage" | "onmessage">, private readonly events: LeadershipEvents) {
     channel.onmessage = (message: MessageEvent<Claim>) => this.hear(message.data);
-    addEventListener("pagehide", () => this.release());
   }
 
   seek(): void {
@@ -108,5 +107,7 @@ export class ClaimLeadership implements Leadership {
 export function openLeadership(device: string, events: LeadershipEvents): Leadership {
   const name = `warbler.lead.${device}`;
   if ("locks" in navigator) return new LockLeadership(name, events, navigator.locks);
-  return new ClaimLeadership(new BroadcastChannel(name), events);
+  const claims = new ClaimLeadership(new BroadcastChannel(name), events);
+  addEventListener("pagehide", () => claims.release());
+  return claims;
 }

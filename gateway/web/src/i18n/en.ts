@@ -53,7 +53,8 @@ export const en = {
   "new.room.name": "Name of the room",
   "new.room.topic": "Topic (optional)",
   "new.room.public": "Anyone with the link can join",
-  "new.room.members": "Members (user names, separated by commas or spaces)",
+  "new.room.members": "Members (optional)",
+  "new.room.members.hint": "User names, separated by commas or spaces.",
   "new.room.submit": "Create room",
   "new.join.id": "Link or id of a public room",
   "new.join.submit": "Join room",
@@ -146,6 +147,7 @@ export const en = {
   "status.replaced": "Warbler is in use with this login in another window or browser.",
   "status.replaced.use": "Use it here",
   "status.halted": "The server does not accept this version of the page. Reload it.",
+  "status.broken": "Something went wrong on this page. Reload it; what you have sent is not lost.",
   "status.halted.reload": "Reload",
 
   "error.offline": "There is no connection to the server. Try again in a moment.",

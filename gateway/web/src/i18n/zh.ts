@@ -55,7 +55,8 @@ export const zh: Record<Key, string> = {
   "new.room.name": "群聊名称",
   "new.room.topic": "主题（选填）",
   "new.room.public": "任何人都可通过链接加入",
-  "new.room.members": "成员（用户名，用逗号或空格分隔）",
+  "new.room.members": "成员（选填）",
+  "new.room.members.hint": "填写用户名，用逗号或空格分隔。",
   "new.room.submit": "创建群聊",
   "new.join.id": "公开群聊的链接或编号",
   "new.join.submit": "加入群聊",
@@ -148,6 +149,7 @@ export const zh: Record<Key, string> = {
   "status.replaced": "此登录正在另一个窗口或浏览器中使用。",
   "status.replaced.use": "在此使用",
   "status.halted": "服务器不接受此版本的页面，请刷新。",
+  "status.broken": "页面出现错误，请刷新；已发送的内容不会丢失。",
   "status.halted.reload": "刷新",
 
   "error.offline": "无法连接服务器，请稍后再试。",

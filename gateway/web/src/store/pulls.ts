@@ -15,7 +15,7 @@ type Pull = Extract<Asking, { t: "pull" }>;
 export function missing(room: Room): Pull | undefined {
   const { log } = room;
   const head = Math.max(room.head, log.seen);
-  if (head <= room.vainAt) return undefined;
+  if (head <= room.vainAt) return undefined; // also a room of unknown head that turned out empty: 0 <= 0
   if (log.hi === 0) {
     if (head > 0 && head < room.first) return undefined;
     return { t: "pull", room: room.id, before: head > 0 ? head + 1 : MAX_NUMBER, limit: TAIL_PAGE };

@@ -10,8 +10,10 @@ export const ACK_EVERY_MS = 2_000;
 export const READ_EVERY_MS = 700;
 /** Pause after a failed pull that names none. */
 const PULL_RETRY_MS = 1_500;
+/** Members that are listed when a room opens: all of a small room, for names and read marks. */
+export const FEW_MEMBERS = 256;
 /** Members that are listed in a room's panel; larger rooms show the first ones and the count. */
-const MAX_LISTED = 1_000;
+export const MANY_MEMBERS = 1_000;
 
 export class Upkeep {
   private wanted = new Set<string>();
@@ -22,6 +24,8 @@ export class Upkeep {
   private pausedUntil = 0;
   private ackedAt = new Map<string, number>();
   private readAt = new Map<string, number>();
+  private lookedUp = new Set<string>();
+  private lookUps: Promise<void> = Promise.resolve();
   private isReady = false;
   /** Per room: the seq up to which entries are stored on this device. */
   private stored: ReadonlyMap<string, number> = new Map();
@@ -32,7 +36,10 @@ export class Upkeep {
   ready(): void {
     this.isReady = true;
     this.pausedUntil = 0;
-    for (const room of this.chat.rooms.values()) this.wanted.add(room.id);
+    for (const room of this.chat.rooms.values()) {
+      // A room of unknown head has no mark: nothing new. It is looked at when somebody looks at it.
+      if (room.head > room.log.hi || room.id === this.chat.open) this.wanted.add(room.id);
+    }
     this.pull();
   }
 
@@ -41,6 +48,7 @@ export class Upkeep {
     this.pulling.clear();
     this.pullingOlder.clear();
     this.listing.clear();
+    this.lookedUp.clear();
   }
 
   /** See whether the room misses something, and pull it. */
@@ -172,14 +180,35 @@ export class Upkeep {
     return this.pullingOlder.has(id);
   }
 
-  /** List the members anew. */
-  async listMembers(id: string): Promise<void> {
+  /** Learn the name of somebody who is not among the listed members; one question at a time. */
+  lookUp(user: string): void {
+    if (!this.isReady || this.lookedUp.has(user) || this.chat.people.has(user)) return;
+    this.lookedUp.add(user);
+    this.lookUps = this.lookUps.then(() => this.who(user));
+  }
+
+  private async who(user: string): Promise<void> {
+    try {
+      const answer = await this.chat.ask({ t: "who", user });
+      const display = "result" in answer ? answer.result.display : undefined;
+      this.chat.people.set(user, typeof display === "string" && display ? display : user);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      if (!error.failure.retry) this.chat.people.set(user, user); // gone: the user name is all there is
+      return;
+    }
+    this.chat.port.changed(undefined);
+    if (this.chat.open) this.chat.port.changed(this.chat.open);
+  }
+
+  /** List the members anew, at most so many. */
+  async listMembers(id: string, most = FEW_MEMBERS): Promise<void> {
     const room = this.chat.rooms.get(id);
     if (!room || this.listing.has(id)) return;
     this.listing.add(id);
     const before = room.members;
     try {
-      await this.listPages(room);
+      await this.listPages(room, most);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       room.members = before;
@@ -189,7 +218,7 @@ export class Upkeep {
     }
   }
 
-  private async listPages(room: Room): Promise<void> {
+  private async listPages(room: Room, most: number): Promise<void> {
     let after = "";
     let isFirst = true;
     for (let more = true; more; ) {
@@ -198,7 +227,7 @@ export class Upkeep {
       if (isFirst) room.members = [];
       isFirst = false;
       ({ last: after, more } = this.chat.takeMembers(room, answer.result));
-      more &&= (room.members?.length ?? 0) < MAX_LISTED;
+      more &&= (room.members?.length ?? 0) < most;
     }
   }
 

@@ -4,22 +4,17 @@ import { language, t } from "../i18n";
 import { MAX_BODY_BYTES } from "../protocol/frames";
 import { byteLength } from "../protocol/text";
 import { titleOf, type Room } from "../store/room";
+import { draftOf, setDraft } from "./drafts";
 import { SendIcon } from "./icons";
+import { sendsOn } from "./keys";
 import { engine } from "./state";
 
-/** What was written and not sent, by room, as long as the page lives. */
-const drafts = new Map<string, string>();
 /** The count appears when this many bytes are left. */
 const COUNT_BELOW = 2_000;
 const MAX_HEIGHT_PX = 220;
 
-/** An input method uses Enter to take a suggestion: that Enter belongs to it. Some browsers say so by code 229 only. */
-export function sendsOn(event: { key: string; shiftKey: boolean; isComposing: boolean; keyCode: number }): boolean {
-  return event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
-}
-
 export function Composer({ room, onPost }: { room: Room; onPost: () => void }) {
-  const [text, setText] = useState(drafts.get(room.id) ?? "");
+  const [text, setText] = useState(draftOf(room.id));
   const box = useRef<HTMLTextAreaElement>(null);
   const left = MAX_BODY_BYTES - byteLength(text);
   const canSend = text.trim() !== "" && left >= 0;
@@ -28,7 +23,7 @@ export function Composer({ room, onPost }: { room: Room; onPost: () => void }) {
   }, []);
   useLayoutEffect(() => grow(box.current), [text]);
   const write = (value: string): void => {
-    drafts.set(room.id, value);
+    setDraft(room.id, value);
     setText(value);
   };
   const send = (): void => {

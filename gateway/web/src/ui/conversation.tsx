@@ -1,4 +1,5 @@
 /** One line of the list. */
+import { useRef } from "preact/hooks";
 import { language, t, tn } from "../i18n";
 import { shortText } from "../i18n/time";
 import { titleOf, unread, type Room } from "../store/room";
@@ -6,7 +7,8 @@ import { Avatar } from "./avatar";
 import { happeningText } from "./happenings";
 import { AlertIcon, ClockIcon } from "./icons";
 import { hashOf } from "./route";
-import { engine, listTick, me, nameOf, useRoom } from "./state";
+import { engine, listTick, me, nameOf, phase, useRoom } from "./state";
+import { useInSight } from "./visible";
 
 /** The last thing said, in one line. */
 function lastLine(room: Room): { text: string; at: number; state: "" | "pending" | "failed" } {
@@ -26,12 +28,15 @@ export function ConversationItem({ id, isOpen }: { id: string; isOpen: boolean }
   const room = useRoom(id);
   void listTick.value;
   void language.value;
+  const item = useRef<HTMLLIElement>(null);
+  const isUnknown = room !== undefined && room.log.hi === 0 && room.vainAt < 0 && phase.value === "ready";
+  useInSight(item, isUnknown, () => room && engine.peek()?.chat.upkeep.check(room));
   if (!room) return null;
   const count = unread(room, me());
   const { text, at, state } = lastLine(room);
   const title = titleOf(room);
   return (
-    <li>
+    <li ref={item}>
       <a class="conversation" href={hashOf(id)} aria-current={isOpen ? "page" : undefined} data-testid="room-item" data-room={id}
         data-kind={room.kind} data-unread={count}>
         <Avatar name={room.kind === "direct" ? room.peer : id} title={title} square={room.kind === "room"} />

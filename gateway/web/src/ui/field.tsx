@@ -1,6 +1,6 @@
 /** A labelled input with its hint. */
 import type { InputHTMLAttributes } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { t } from "../i18n";
 import { EyeIcon, EyeOffIcon } from "./icons";
 
@@ -14,10 +14,14 @@ interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, "onInpu
 
 export function Field({ label, testid, value, onValue, hint, ...rest }: FieldProps) {
   const id = useId();
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (rest.autofocus) input.current?.focus(); // the attribute alone acts only once a page
+  }, []);
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input {...rest} id={id} data-testid={testid} value={value} aria-describedby={hint ? `${id}-hint` : undefined}
+      <input {...rest} ref={input} id={id} data-testid={testid} value={value} aria-describedby={hint ? `${id}-hint` : undefined}
         onInput={(event) => onValue(event.currentTarget.value)} />
       {hint && <p class="hint" id={`${id}-hint`}>{hint}</p>}
     </div>

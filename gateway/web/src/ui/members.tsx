@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t, type Key } from "../i18n";
 import type { Asking, Member } from "../protocol/frames";
+import { MANY_MEMBERS } from "../store/upkeep";
 import { mayManage, outranks, type Room } from "../store/room";
 import { Avatar } from "./avatar";
 import { Confirm, ErrorLine, useAction } from "./dialog";
@@ -17,7 +18,7 @@ const ROLES: Record<Member["role"], Key> = { owner: "role.owner", admin: "role.a
 /** Carry something out in a room, then list its members anew. */
 async function act(room: Room, asking: Asking): Promise<void> {
   await engine.value?.chat.ask(asking);
-  await engine.value?.chat.upkeep.listMembers(room.id);
+  await engine.value?.chat.upkeep.listMembers(room.id, MANY_MEMBERS);
 }
 
 export function MembersPanel({ room, onClose }: { room: Room; onClose: () => void }) {
@@ -25,7 +26,7 @@ export function MembersPanel({ room, onClose }: { room: Room; onClose: () => voi
   const close = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     close.current?.focus();
-    void engine.value?.chat.upkeep.listMembers(room.id);
+    void engine.value?.chat.upkeep.listMembers(room.id, MANY_MEMBERS);
   }, [room]);
   const members = [...(room.members ?? [])].sort((a, b) => RANKS.indexOf(a.role) - RANKS.indexOf(b.role) || a.display.localeCompare(b.display));
   const hidden = room.memberCount - members.length;

@@ -95,7 +95,7 @@ function NewRoom({ onDone }: { onDone: (id: string) => void }) {
       <Field label={t("new.room.name")} testid="new-room-name" value={name} onValue={setName} required autofocus maxLength={100} autocomplete="off" />
       <Field label={t("new.room.topic")} testid="new-room-topic" value={topic} onValue={setTopic} maxLength={500} autocomplete="off" />
       <Field label={t("new.room.members")} testid="new-room-members" value={members} onValue={setMembers} autocapitalize="none"
-        autocomplete="off" spellcheck={false} />
+        autocomplete="off" spellcheck={false} hint={t("new.room.members.hint")} />
       <Check label={t("new.room.public")} testid="new-room-public" value={isPublic} onValue={setPublic} />
       <ErrorLine text={error} />
       <div class="dialog-actions">

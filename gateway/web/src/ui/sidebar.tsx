@@ -1,4 +1,5 @@
 /** The left column: who I am, search, the conversations. */
+import { useSignalEffect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t, tn } from "../i18n";
 import { activity, titleOf, type Room } from "../store/room";
@@ -29,6 +30,14 @@ export function Sidebar() {
   const [filter, setFilter] = useState("");
   const [isNewOpen, setNewOpen] = useState(false);
   const rooms = sorted(filter);
+  const lastOpen = useRef<string>();
+  const list = useRef<HTMLUListElement>(null);
+  useSignalEffect(() => {
+    // Coming back from a conversation, the keyboard stands where it left the list.
+    const now = openRoom.value;
+    if (now === undefined && lastOpen.current) list.current?.querySelector<HTMLElement>(`[data-room="${lastOpen.current}"]`)?.focus();
+    lastOpen.current = now;
+  });
   return (
     <nav class="sidebar" aria-label={t("list.title")}>
       <header class="sidebar-head">
@@ -43,7 +52,7 @@ export function Sidebar() {
         <input type="search" placeholder={t("list.search")} aria-label={t("list.search")} data-testid="search" value={filter}
           onInput={(event) => setFilter(event.currentTarget.value)} />
       </label>
-      <ul class="conversations" data-testid="room-list">
+      <ul ref={list} class="conversations" data-testid="room-list">
         {rooms.map((room) => <ConversationItem key={room.id} id={room.id} isOpen={openRoom.value === room.id} />)}
       </ul>
       {rooms.length === 0 && <Empty filter={filter} onNew={() => setNewOpen(true)} />}

@@ -8,11 +8,14 @@ import { Engine } from "../client/engine";
 import { openLeadership } from "../client/leadership";
 import { loadSession, onSessionChange, saveSession, type Credentials } from "../client/session";
 import { openTabs } from "../client/tabs";
+import { addToDraft, clearDrafts, openDrafts } from "./drafts";
 
 export const engine = signal<Engine | undefined>(undefined);
 export const phase = signal<Phase>("idle");
 /** Whether the login ended by itself, to say so above the form. */
 export const wasLoggedOut = signal(false);
+/** A fault in this page that nobody expected: said, so that a person can reload. */
+export const isBroken = signal(false);
 /** Counts changes of the list of conversations. */
 export const listTick = signal(0);
 const roomTicks = new Map<string, Signal<number>>();
@@ -73,13 +76,22 @@ async function begin(credentials: Credentials): Promise<void> {
     phase: (now) => (phase.value = now),
   });
   wasLoggedOut.value = false;
+  openDrafts(credentials.user);
   engine.value = made;
   await made.start();
+}
+
+/** The login ended by itself: what was written and not sent waits as a draft for the next one. */
+function saveUnsent(old: Engine): void {
+  const { outbox } = old.chat;
+  for (const post of outbox.rooms().flatMap((room) => outbox.of(room))) addToDraft(post.room, post.body);
 }
 
 /** Leave the account. What is kept on this device goes with it. */
 async function end(byServer: boolean): Promise<void> {
   const old = engine.peek();
+  if (byServer && old) saveUnsent(old);
+  if (!byServer) clearDrafts();
   engine.value = undefined;
   roomTicks.clear();
   wasLoggedOut.value = byServer;
@@ -107,6 +119,8 @@ export async function startPage(): Promise<void> {
     if (credentials?.device === device) return;
     location.reload(); // another account, or none: start clean
   });
+  addEventListener("error", ({ error }) => (isBroken.value ||= error !== undefined && error !== null)); // a notice of the browser has no error
+  addEventListener("unhandledrejection", () => (isBroken.value = true));
   addEventListener("online", () => engine.peek()?.nudge());
   addEventListener("pagehide", () => engine.peek()?.flush());
   document.addEventListener("visibilitychange", () => {

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { t } from "../i18n";
 import type { Phase } from "../protocol/connection";
-import { engine, phase } from "./state";
+import { engine, isBroken, phase } from "./state";
 
 const PATIENCE_MS = 2_000;
 
@@ -19,6 +19,7 @@ function useLasting(condition: boolean, afterMs: number): boolean {
 }
 
 function textOf(now: Phase): string {
+  if (isBroken.value) return t("status.broken");
   if (now === "replaced") return t("status.replaced");
   if (now === "halted") return t("status.halted");
   if (!navigator.onLine) return t("status.offline");
@@ -27,7 +28,7 @@ function textOf(now: Phase): string {
 
 export function StatusBar() {
   const now = phase.value;
-  const isFinal = now === "replaced" || now === "halted";
+  const isFinal = now === "replaced" || now === "halted" || isBroken.value;
   const isShown = useLasting(now !== "ready" && !isFinal, PATIENCE_MS) || isFinal;
   return (
     <div class="status" role="status" data-testid="status" data-phase={now} hidden={!isShown}>
@@ -37,7 +38,7 @@ export function StatusBar() {
           {t("status.replaced.use")}
         </button>
       )}
-      {now === "halted" && (
+      {(now === "halted" || isBroken.value) && (
         <button type="button" class="button button-small" onClick={() => location.reload()}>{t("status.halted.reload")}</button>
       )}
     </div>

@@ -57,7 +57,7 @@ export function Timeline({ room, posts }: { room: Room; posts: number }) {
   const below = unread(room, me());
   return (
     <div class="timeline-box">
-      <div class="timeline" ref={scroller} onScroll={onScroll} tabIndex={0} role="log" aria-live="polite" aria-label={t("room.messages")}
+      <div class="timeline" ref={scroller} onScroll={onScroll} tabIndex={0} role="log" aria-live={isAtEnd ? "polite" : "off"} aria-label={t("room.messages")}
         data-testid="timeline">
         <div class="timeline-inner">
           {engine.value?.chat.upkeep.isLoadingOlder(room.id) && <p class="small-line" role="status">{t("room.loadingOlder")}</p>}
@@ -98,6 +98,7 @@ function RowView({ row, room }: { row: Row; room: Room }) {
 
 function TextRow({ row, room, isDirect }: { row: Extract<Row, { row: "text" }>; room: Room; isDirect: boolean }) {
   const { entry } = row;
+  if (room.members && !engine.peek()?.chat.people.has(entry.user)) engine.peek()?.chat.upkeep.lookUp(entry.user);
   const isMine = entry.user === me();
   const isRead = isDirect && (room.reads.get(room.peer) ?? 0) >= entry.seq;
   const state = isMine ? (isRead ? "read" : "sent") : "received";

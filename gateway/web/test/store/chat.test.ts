@@ -86,6 +86,28 @@ test("many marked rooms are pulled a few at a time, the open one first", () => {
   expect(pulls[0]?.room).toBe("room9");
 });
 
+test("a room without a mark is not looked into before somebody looks at it", () => {
+  const bench = new Bench();
+  bench.welcome([info(), info({ room: "room2" })]);
+  expect(bench.take("pull")).toEqual([]);
+  const room = bench.chat.rooms.get("room2");
+  if (room) bench.chat.upkeep.check(room);
+  expect(bench.take("pull")).toMatchObject([{ room: "room2", before: Number.MAX_SAFE_INTEGER }]);
+});
+
+test("the name of an unknown author is asked for once", async () => {
+  const bench = withRoom();
+  bench.chat.upkeep.lookUp("zoe");
+  bench.chat.upkeep.lookUp("zoe");
+  bench.chat.upkeep.lookUp("mei");
+  await settled();
+  const [who, ...others] = bench.take("who");
+  expect(others).toEqual([]);
+  bench.hear({ t: "ok", q: who?.q, result: { user: "zoe", display: "Zoë" } });
+  await settled();
+  expect(bench.chat.people.get("zoe")).toBe("Zoë");
+});
+
 test("`sent` makes the post an entry of the log, once", () => {
   const bench = withRoom();
   const post = bench.chat.post("room1", "p1", "hello");
