@@ -1,1 +1,3 @@
-"""The composition root: cells on Ray, the command line, measuring."""
+"""Composition root, command line, cells on Ray, supervisor, links between cells."""
+
+__version__ = "0.1.0"

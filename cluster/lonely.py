@@ -29,7 +29,7 @@ def folder_lock(settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StartProblem(f"Another command is working on {settings.data} now; wait for it, or end it.") from error
+            raise StartProblem(f"Another Warbler process works on {settings.data} now; end it first (`warbler down`).") from error
         yield
 
 

@@ -1,0 +1,39 @@
+"""Getting at Ray from a command: its environment first, then the import."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cluster import ray_environment
+from cluster.processes import session_members
+from cluster.settings import Settings
+
+if TYPE_CHECKING:
+    from cluster.ray_host import RayHost
+
+
+def load_host(settings: Settings) -> RayHost:
+    """The wrapper around Ray for this data folder."""
+    ray_environment.apply(settings)
+    host: RayHost = importlib.import_module("cluster.ray_host").RayHost(settings)
+    return host
+
+
+def looks_running(settings: Settings) -> bool:
+    """Whether an instance may be running, told without importing Ray."""
+    instance = ray_environment.read_instance(settings)
+    return instance is not None and bool(session_members(instance.session))
+
+
+@contextlib.contextmanager
+def connected_host(settings: Settings) -> Iterator[RayHost]:
+    """Connected to the running instance. Raises `StartProblem`."""
+    host = load_host(settings)
+    host.connect()
+    try:
+        yield host
+    finally:
+        host.disconnect()

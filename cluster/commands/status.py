@@ -1,0 +1,92 @@
+"""`warbler status`: a live table of cells, or the same as JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cluster.commands.host import connected_host
+from cluster.commands.options import setting_options, settings_of
+
+if TYPE_CHECKING:
+    from cluster.ray_host import RayHost
+
+EVERY_S = 1.0
+SAMPLE_S = 0.5
+"""Between the two looks from which a single answer's rates come."""
+
+
+@click.command("status")
+@setting_options("data")
+@click.option("--once", is_flag=True, help="Show it once and return.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, once.")
+@click.pass_context
+def command(ctx: click.Context, once: bool, as_json: bool) -> None:
+    """Show cells, slots, sessions, rooms, messages a second and loop lag. Live until Ctrl-C."""
+    settings = settings_of(ctx)
+    with connected_host(settings) as host:
+        before = host.call("status")
+        time.sleep(SAMPLE_S)
+        now = with_rates(before, host.call("status"))
+        if as_json:
+            click.echo(json.dumps(now, indent=2))
+        elif once:
+            Console().print(picture(now))
+        else:
+            _live(host, now)
+
+
+def _live(host: RayHost, now: dict[str, Any]) -> None:
+    with Live(picture(now), auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(EVERY_S)
+                before, now = now, host.call("status")
+                live.update(picture(with_rates(before, now)), refresh=True)
+        except KeyboardInterrupt:
+            pass  # how a person leaves the table
+
+
+def with_rates(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """`now`, each cell with ``messages_per_s`` (posts and other frames from clients) and ``cpu_percent``."""
+    earlier = {cell.get("life"): cell for cell in before["cells"] if "at" in cell}
+    return {**now, "cells": [{**cell, **_rates(earlier.get(cell.get("life")), cell)} for cell in now["cells"]]}
+
+
+def _rates(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, float]:
+    if before is None or "at" not in now or now["at"] <= before["at"]:
+        return {}
+    seconds = now["at"] - before["at"]
+    return {
+        "messages_per_s": round((now["messages_in"] - before["messages_in"]) / seconds, 1),
+        "deliveries_per_s": round((now["messages_out"] - before["messages_out"]) / seconds, 1),
+        "cpu_percent": round(100 * (now["cpu_s"] - before["cpu_s"]) / seconds, 1),
+    }
+
+
+COLUMNS = ("cell", "state", "pid", "slots", "sessions", "rooms", "in/s", "out/s", "lag ms", "CPU %", "MiB", "restarts")
+
+
+def picture(status: dict[str, Any]) -> Group:
+    """The table."""
+    table = Table(*COLUMNS, header_style="bold", box=None)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for cell in status["cells"]:
+        table.add_row(*_row(cell))
+    problems = [Text(f"{cell['name']}: {cell['problem']}", style="yellow") for cell in status["cells"] if cell["problem"]]
+    return Group(Text(f"{status['url']}   supervisor {status['pid']}", style="bold"), table, *problems)
+
+
+def _row(cell: dict[str, Any]) -> list[str]:
+    style = {"serving": "green", "starting": "yellow", "waiting": "yellow"}.get(cell["state"], "red")
+    memory = f"{cell['memory_bytes'] / 2**20:.0f}" if "memory_bytes" in cell else ""
+    names = ("pid", "slots", "sessions", "rooms", "messages_per_s", "deliveries_per_s", "loop_lag_ms", "cpu_percent")
+    return [cell["name"], f"[{style}]{cell['state']}[/]", *(str(cell.get(name, "")) for name in names), memory, str(cell["restarts"])]

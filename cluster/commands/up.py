@@ -1,0 +1,137 @@
+"""`warbler up`: start, say where to go, and in the foreground stay until told to end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from cluster.checks import check_start
+from cluster.commands.host import load_host
+from cluster.commands.options import setting_options, settings_of
+from cluster.data_folder import prepare
+from cluster.problems import StartProblem
+from cluster.settings import Settings
+
+if TYPE_CHECKING:
+    from cluster.ray_host import RayHost
+
+READY_LIMIT_S = 90.0
+LOOK_S = 0.1
+FOLLOW_S = 1.0
+SILENCE_LIMIT_S = 60.0
+"""A supervisor that does not answer for so long is not coming back."""
+
+
+@click.command("up")
+@setting_options("data", "port", "host", "cells", "shards", "cert", "key")
+@click.option("--foreground/--detach", default=True, show_default=True, help="Stay and follow; or start and return.")
+@click.pass_context
+def command(ctx: click.Context, foreground: bool) -> None:
+    """Start the server on this machine. Ends with Ctrl-C, or (detached) by `warbler down`."""
+    settings = settings_of(ctx)
+    console = Console(highlight=False)
+    started = time.monotonic()
+    prepare(settings)
+    host = load_host(settings)
+    found = _start(host, settings)
+    try:
+        status = _wait_ready(host)
+    except BaseException:
+        if not found:
+            host.end()
+        raise
+    _welcome(console, settings, status, time.monotonic() - started, foreground, found)
+    if foreground:
+        _follow(console, host, settings)
+    else:
+        host.disconnect()
+
+
+def _start(host: RayHost, settings: Settings) -> bool:
+    """A Ray with a supervisor; True where a running one was found, and is taken over."""
+    if host.running() is not None:
+        try:
+            host.connect()
+            host.create_supervisor()
+            host.call("status")
+            return True
+        except StartProblem:
+            # What is left of a server that was killed: its token, its head or its supervisor is gone.
+            host.end()
+    check_start(settings)
+    host.start()
+    try:
+        host.connect()
+        host.create_supervisor()
+    except BaseException:
+        host.end()
+        raise
+    return False
+
+
+def _wait_ready(host: RayHost) -> dict[str, Any]:
+    end = time.monotonic() + READY_LIMIT_S
+    while time.monotonic() < end:
+        status: dict[str, Any] = host.call("status", limit_s=READY_LIMIT_S)
+        failed = [cell["problem"] for cell in status["cells"] if cell["restarts"] and cell["state"] != "serving"]
+        if status["fatal"] or failed:
+            raise StartProblem(status["fatal"] or failed[0])
+        if status["cells"] and all(cell["state"] == "serving" for cell in status["cells"]):
+            return status
+        time.sleep(LOOK_S)
+    raise StartProblem(f"The cells were not ready within {READY_LIMIT_S:.0f} s; look into the logs in the data folder.")
+
+
+def _welcome(console: Console, settings: Settings, status: dict[str, Any], took_s: float, foreground: bool, found: bool) -> None:
+    console.print(
+        f"[bold green]Warbler is ready[/]: [bold]{status['url']}[/]" + (" (it was running already)" if found else f"  ({took_s:.1f} s)")
+    )
+    console.print(f"  data   {settings.data.resolve()}")
+    console.print(f"  cells  {', '.join(cell['name'] for cell in status['cells'])}")
+    console.print("  stop   Ctrl-C" if foreground else "  stop   warbler down")
+
+
+def _follow(console: Console, host: RayHost, settings: Settings) -> None:
+    """Tell what changes, until a signal ends the server."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    states: dict[str, tuple[str, int]] = {}
+    heard_at = time.monotonic()
+    while not ended.wait(FOLLOW_S):
+        try:
+            status = host.call("status")
+            heard_at = time.monotonic()
+        except StartProblem:
+            if host.running() is None:
+                host.disconnect()
+                console.print("Warbler was stopped.")
+                return
+            if time.monotonic() - heard_at > SILENCE_LIMIT_S:
+                raise
+            continue
+        _tell_changes(console, states, status)
+    console.print("Stopping ...")
+    stop(host, settings)
+    console.print("Warbler was stopped.")
+
+
+def _tell_changes(console: Console, states: dict[str, tuple[str, int]], status: dict[str, Any]) -> None:
+    for cell in status["cells"]:
+        name, now = cell["name"], (cell["state"], cell["restarts"])
+        if states.get(name, now) != now:
+            console.print(f"{time.strftime('%H:%M:%S')}  {name}: {cell['state']}  {cell['problem']}".rstrip())
+        states[name] = now
+
+
+def stop(host: RayHost, settings: Settings) -> None:
+    """End a server whose host is connected: cells in good order, then its Ray."""
+    try:
+        host.call("stop", limit_s=settings.stop_seconds + 15.0)
+    finally:
+        host.end()

@@ -1,0 +1,26 @@
+"""Notices the death of a process at once: a call on it that never ends fails when the process does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+DOUBT_S = 0.2
+"""Between two looks at a process whose call failed though it lives (its line broke, say)."""
+
+
+async def until_gone(endless: Callable[[], Awaitable[object]], alive: Callable[[], bool]) -> str:
+    """Wait until the process is dead; returns why. `endless` makes the call that never ends; `alive` asks the system."""
+    while True:
+        try:
+            await endless()
+            reason = "it ended a call that never ends"
+        except Exception as error:  # noqa: BLE001 - any failure is a reason to look; what counts is whether it lives
+            reason = f"{type(error).__name__}: {_first_line(error)}"
+        if not alive():
+            return reason
+        await asyncio.sleep(DOUBT_S)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")[:200]
