@@ -69,9 +69,9 @@ export class ClaimLeadership implements Leadership {
 
   seek(): void {
     if (this.leads) return;
-    this.tell("who");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.seize(), ANSWER_MS * (1 + Math.random()));
+    this.tell("who"); // last: the answer stops the timer
   }
 
   seize(): void {
@@ -106,7 +106,8 @@ export class ClaimLeadership implements Leadership {
 
 export function openLeadership(device: string, events: LeadershipEvents): Leadership {
   const name = `warbler.lead.${device}`;
-  if ("locks" in navigator) return new LockLeadership(name, events, navigator.locks);
+  const locks = navigator.locks as LockManager | undefined; // absent on plain origins
+  if (locks) return new LockLeadership(name, events, locks);
   const claims = new ClaimLeadership(new BroadcastChannel(name), events);
   addEventListener("pagehide", () => claims.release());
   return claims;
