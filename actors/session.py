@@ -124,6 +124,8 @@ class Session(Actor):
         identity, limits = attached.identity, self._ports.limits
         for info in rooms:
             self._shown(info.room, info.head)
+        for page in pages:
+            self._shown(page.room, page.head)
         self._port.emit(
             Welcome(
                 PROTOCOL_VERSION, self._ctx.me, identity.user, identity.device, identity.display, int(self._ctx.wall() * 1000),

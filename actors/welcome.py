@@ -61,5 +61,7 @@ async def first_pages(ctx: Context, places: Places, rooms: Sequence[RoomInfo], c
             page = await answer
         except ChatError:
             continue
-        pages.append(Page(0, info.room, page.entries, info.head, page.more))
+        # The store shows entries of a commit that is still being told to its room: the head is never behind the page.
+        head = max(info.head, page.entries[-1].seq) if page.entries else info.head
+        pages.append(Page(0, info.room, page.entries, head, page.more))
     return pages
