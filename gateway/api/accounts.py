@@ -8,24 +8,10 @@ from fastapi import APIRouter, Path, Request
 
 from actors.errors import ChatError
 from actors.messages.user import GetProfile, Identity, ListDevices, LogOut, SetProfile
+from gateway.api.answers import DevicesTold, DeviceTold, LoggedIn, Me, MyChanged, NextStep, UserTold
 from gateway.api.caller import Caller
 from gateway.api.login import checked_password, log_in, log_in_again, next_step, refresh, register
-from gateway.api.models import (
-    Credentials,
-    DevicesTold,
-    DeviceText,
-    DeviceTold,
-    FactorValue,
-    LoggedIn,
-    Me,
-    MyChanged,
-    MyChanges,
-    NewAccount,
-    NextStep,
-    OldPair,
-    UserText,
-    UserTold,
-)
+from gateway.api.questions import Credentials, DeviceText, FactorValue, MyChanges, NewAccount, OldPair, UserText
 from gateway.api.services import Services, WithServices, address_of
 from gateway.logs import event_log
 

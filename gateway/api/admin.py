@@ -6,8 +6,9 @@ from fastapi import APIRouter
 
 from actors.errors import ChatError
 from actors.messages.user import Register, SetProfile
+from gateway.api.answers import AdminMade, AdminProfile
 from gateway.api.caller import AdminCaller
-from gateway.api.models import AdminAccount, AdminChanges, AdminMade, AdminProfile, UserText
+from gateway.api.questions import AdminAccount, AdminChanges, UserText
 from gateway.api.services import WithServices
 from gateway.auth.tokens import issue_for_service, new_device
 from gateway.logs import event_log

@@ -9,7 +9,7 @@ from fastapi.security import HTTPBearer
 
 from actors.errors import ChatError
 from actors.messages.user import CheckToken, Identity
-from gateway.api.models import KEY_PATTERN
+from gateway.api.questions import KEY_PATTERN
 from gateway.api.services import WithServices
 from gateway.auth.tokens import parse_token
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from actors.errors import ChatError
 from actors.messages.user import GetCredentials, LogIn, Profile, Refresh, Register, Rehash
-from gateway.api.models import Credentials, LoggedIn, NewAccount, NextStep
+from gateway.api.answers import LoggedIn, NextStep
+from gateway.api.questions import Credentials, NewAccount
 from gateway.api.services import Services
 from gateway.auth.factors import Factor, Pending, password_mark
 from gateway.auth.tokens import Issued, issue, new_device, parse_refresh

@@ -15,9 +15,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from actors.errors import ChatError
+from gateway.api.answers import EdgesTold, HealthTold
 from gateway.api.caller import bearer_of
 from gateway.api.guard import UNTRUSTED
-from gateway.api.models import EdgesTold, HealthTold
 from gateway.api.services import Services, WithServices, address_of
 from gateway.metrics import CONTENT_TYPE
 

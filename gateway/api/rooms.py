@@ -20,23 +20,19 @@ from actors.messages.room import (
 )
 from actors.messages.user import ListRooms
 from actors.naming import direct_room, room_for
+from gateway.api.answers import HistoryTold, MembersTold, MessageStored, RoomsTold, RoomTold
 from gateway.api.caller import Caller, IdempotencyKey
-from gateway.api.models import (
+from gateway.api.questions import (
     DirectWith,
-    HistoryTold,
     HistoryWanted,
-    MembersTold,
     MembersWanted,
-    MessageStored,
     NewMember,
     NewMessage,
     NewRoom,
     RoleGiven,
     RoomChanges,
-    RoomsTold,
     RoomsWanted,
     RoomText,
-    RoomTold,
     UserText,
 )
 from gateway.api.services import WithServices

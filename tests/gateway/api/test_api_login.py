@@ -1,42 +1,21 @@
-"""Registering, logging in step by step, refreshing, logging out."""
+"""Registering and logging in with a password."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-import pytest
-
 from actors.errors import ChatError, Unavailable
-from actors.messages.user import GetCredentials, LogIn, Profile, Register, Rehash
+from actors.messages.user import GetCredentials, Register, Rehash
 from gateway.api.settings import ApiSettings
 from gateway.auth.limits import Growth, Limits, Rate
 from gateway.auth.tokens import digest
 from tests.kit.api import PASSWORD, Api, code_of, run
 
 
-class CodeFactor:
-    """A second factor: the account's name backwards."""
-
-    def __init__(self, name: str = "code", wanted_by: tuple[str, ...] = ("ann",)) -> None:
-        self.name = name
-        self._wanted_by = wanted_by
-
-    async def wanted(self, profile: Profile) -> bool:
-        return profile.user in self._wanted_by
-
-    async def accepts(self, profile: Profile, value: str) -> bool:
-        return value == profile.user[::-1] + self.name
-
-
 async def log_in(api: Api, name: str = "ann", password: str = PASSWORD, address: str = "127.0.0.1") -> Any:
     async with api.client(address=address) as client:
         return await client.post("/api/v1/login", json={"name": name, "password": password, "device_name": "Phone"})
-
-
-async def show(api: Api, ticket: str, value: str, factor: str = "code") -> Any:
-    async with api.client() as client:
-        return await client.post(f"/api/v1/login/{ticket}", json={"factor": factor, "value": value})
 
 
 def test_registering_answers_with_a_device_that_is_logged_in() -> None:
@@ -164,99 +143,6 @@ def test_a_login_is_good_also_where_hashing_again_fails() -> None:
     run(story())
 
 
-def test_a_second_factor_is_asked_for_by_name_and_ends_the_login() -> None:
-    async def story() -> None:
-        api = Api(factors=(CodeFactor(),))
-        await api.registered("ann")
-        await api.registered("bob")
-        step = (await log_in(api)).json()
-        assert set(step) == {"next", "ticket"} and step["next"] == "code"
-        assert not any(isinstance(asked, LogIn) for _, asked in api.actors.asked)
-        assert code_of(await show(api, step["ticket"], "wrong")) == (401, "bad_credentials")
-        login = (await show(api, step["ticket"], "nnacode")).json()
-        assert login["user"] == "ann" and login["token"].startswith("wbl:ann:")
-        assert code_of(await show(api, step["ticket"], "nnacode")) == (401, "bad_ticket")
-        assert "token" in (await log_in(api, "bob")).json()
-
-    run(story())
-
-
-def test_several_factors_follow_each_other_in_order() -> None:
-    async def story() -> None:
-        api = Api(factors=(CodeFactor("code"), CodeFactor("word")))
-        await api.registered("ann")
-        first = (await log_in(api)).json()
-        early = await show(api, first["ticket"], "nnaword", "word")
-        assert code_of(early) == (409, "not_now") and early.json()["fields"] == {"next": "code"}
-        second = (await show(api, first["ticket"], "nnacode")).json()
-        assert second["next"] == "word"
-        assert "token" in (await show(api, second["ticket"], "nnaword", "word")).json()
-
-    run(story())
-
-
-def test_a_ticket_bears_few_tries_and_an_end() -> None:
-    async def story() -> None:
-        api = Api(factors=(CodeFactor(),))
-        await api.registered("ann")
-        ticket = (await log_in(api)).json()["ticket"]
-        codes = [code_of(await show(api, ticket, "wrong"))[1] for _ in range(6)]
-        assert codes == ["bad_credentials"] * 5 + ["bad_ticket"]
-        late = (await log_in(api)).json()["ticket"]
-        api.clock.advance(301.0)
-        assert code_of(await show(api, late, "nnacode")) == (401, "bad_ticket")
-
-    run(story())
-
-
-def test_a_ticket_ends_when_the_password_changes_on_the_way() -> None:
-    async def story() -> None:
-        api = Api(factors=(CodeFactor(),))
-        await api.registered("ann")
-        ticket = (await log_in(api)).json()["ticket"]
-        api.actors.accounts["ann"].password = "v1:another"
-        assert code_of(await show(api, ticket, "nnacode")) == (401, "bad_ticket")
-
-    run(story())
-
-
-def test_two_right_answers_at_once_log_in_once() -> None:
-    async def story() -> None:
-        api = Api(factors=(CodeFactor(),))
-        await api.registered("ann")
-        ticket = (await log_in(api)).json()["ticket"]
-        held = api.actors.hold(GetCredentials)
-        answers = [asyncio.create_task(show(api, ticket, "nnacode")) for _ in range(2)]
-        for promise in await held.until(2):
-            promise.resolve(api.actors.accounts["ann"].profile(with_password=True))
-        statuses = sorted(answer.status_code for answer in await asyncio.gather(*answers))
-        assert statuses == [200, 401]
-
-    run(story())
-
-
-def test_a_stale_password_hash_does_not_spoil_the_ticket() -> None:
-    async def story() -> None:
-        api = Api(factors=(CodeFactor(),))
-        await api.registered("ann")
-        api.hasher.mark = "v2"
-        ticket = (await log_in(api)).json()["ticket"]
-        assert (await show(api, ticket, "nnacode")).status_code == 200
-
-    run(story())
-
-
-def test_the_table_of_tickets_is_bounded() -> None:
-    async def story() -> None:
-        api = Api(factors=(CodeFactor(),))
-        await api.registered("ann")
-        answers = [await log_in(api) for _ in range(4)]
-        assert [answer.status_code for answer in answers] == [200] * 3 + [503]
-        assert code_of(answers[3]) == (503, "overloaded") and int(answers[3].headers["Retry-After"]) > 290
-
-    run(story())
-
-
 def test_a_thousand_wrong_passwords_cost_few_checks_and_no_wait_of_ours() -> None:
     async def story() -> None:
         api = Api(limits=Limits(address=Rate(10_000.0, 10_000.0)))
@@ -307,85 +193,6 @@ def test_a_full_queue_of_hashes_is_told_with_a_time() -> None:
             answer = await client.post("/api/v1/accounts", json={"name": "ann", "password": PASSWORD})
         assert code_of(answer) == (503, "overloaded")
         assert answer.json()["retry"] and int(answer.headers["Retry-After"]) >= 1
-
-    run(story())
-
-
-def test_refreshing_replaces_both_tokens_and_keeps_the_device() -> None:
-    async def story() -> None:
-        api = Api()
-        old = await api.registered("ann")
-        async with api.client() as client:
-            new = (await client.post("/api/v1/refresh", json={"refresh": old["refresh"]})).json()
-        assert new["device"] == old["device"]
-        for token, status in ((old["token"], 401), (new["token"], 200)):
-            async with api.client(token=token) as client:
-                assert (await client.get("/api/v1/me")).status_code == status
-
-    run(story())
-
-
-@pytest.mark.parametrize("text", ["", "nonsense", "wbr:nobody:device01:" + "a" * 43, "wbl:ann:" + "a" * 43])
-def test_what_is_no_refresh_token_refreshes_nothing(text: str) -> None:
-    async def story() -> None:
-        api = Api()
-        await api.registered("ann")
-        async with api.client() as client:
-            answer = await client.post("/api/v1/refresh", json={"refresh": text})
-        assert code_of(answer) in ((401, "bad_token"), (400, "invalid"))
-
-    run(story())
-
-
-def test_a_refresh_token_shown_twice_logs_the_device_out() -> None:
-    async def story() -> None:
-        api = Api()
-        old = await api.registered("ann")
-        async with api.client() as client:
-            new = (await client.post("/api/v1/refresh", json={"refresh": old["refresh"]})).json()
-            again = await client.post("/api/v1/refresh", json={"refresh": old["refresh"]})
-            assert code_of(again) == (401, "bad_token")
-            me = await client.get("/api/v1/me", headers={"Authorization": f"Bearer {new['token']}"})
-            assert code_of(me) == (401, "bad_token")
-
-    run(story())
-
-
-def test_a_token_ends_with_its_time() -> None:
-    async def story() -> None:
-        api = Api()
-        client = await api.signed_in("ann")
-        api.clock.advance(30 * 86_400 + 1)
-        assert code_of(await client.get("/api/v1/me")) == (401, "bad_token")
-
-    run(story())
-
-
-def test_logging_out_ends_this_token_and_no_other() -> None:
-    async def story() -> None:
-        api = Api()
-        first = await api.registered("ann")
-        second = (await log_in(api)).json()
-        async with api.client(token=first["token"]) as client:
-            out = await client.post("/api/v1/logout")
-            assert (out.status_code, out.content) == (204, b"")
-            assert code_of(await client.get("/api/v1/me")) == (401, "bad_token")
-        async with api.client(token=second["token"]) as client:
-            assert (await client.get("/api/v1/me")).status_code == 200
-
-    run(story())
-
-
-def test_a_device_can_be_logged_out_from_another() -> None:
-    async def story() -> None:
-        api = Api()
-        first = await api.registered("ann")
-        second = (await log_in(api)).json()
-        async with api.client(token=second["token"]) as client:
-            assert (await client.delete(f"/api/v1/devices/{first['device']}")).status_code == 204
-            assert code_of(await client.delete(f"/api/v1/devices/{first['device']}")) == (404, "no_such_device")
-        async with api.client(token=first["token"]) as client:
-            assert code_of(await client.get("/api/v1/me")) == (401, "bad_token")
 
     run(story())
 

@@ -1,4 +1,4 @@
-"""Requests and responses of the API. Unknown fields are refused; texts are checked for what they are for."""
+"""What clients send to the API. Unknown fields are refused; texts are checked for what they are for."""
 
 from __future__ import annotations
 
@@ -56,15 +56,6 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Told(BaseModel):
-    """Base of what clients are told; read from the attributes of messages."""
-
-    model_config = ConfigDict(from_attributes=True, frozen=True)
-
-
-# --- accounts --------------------------------------------------------------------------------------------------------
-
-
 class NewAccount(Asked):
     """An account and its first device."""
 
@@ -95,36 +86,6 @@ class OldPair(Asked):
     refresh: SecretText
 
 
-class LoggedIn(Told):
-    """A device that is logged in, with its tokens. They are shown this once."""
-
-    user: str
-    device: str
-    display: str
-    token: str
-    refresh: str
-    expires_in: int | None
-    """Seconds until `token` ends; null: it does not."""
-
-
-class NextStep(Told):
-    """The login needs another factor: send it to `/api/v1/login/{ticket}`."""
-
-    next: str
-    ticket: str
-
-
-class Me(Told):
-    """The account and device that a token belongs to."""
-
-    user: str
-    device: str
-    display: str
-    admin: bool
-    service: bool
-    created_at: int
-
-
 class MyChanges(Asked):
     """What to change about oneself. A new password needs the old one and ends all other logins."""
 
@@ -139,43 +100,6 @@ class MyChanges(Asked):
         if self.display is None and self.password is None:
             raise ValueError("nothing to change")
         return self
-
-
-class MyChanged(Told):
-    """Oneself after the change; `login` holds this device's new tokens where the password changed."""
-
-    user: str
-    display: str
-    login: LoggedIn | None = None
-
-
-class UserTold(Told):
-    """What everybody may know of an account."""
-
-    user: str
-    display: str
-    service: bool
-
-
-class DeviceTold(Told):
-    """One of my devices."""
-
-    device: str
-    name: str
-    created_at: int
-    seen_at: int
-    online: bool
-    current: bool = False
-    """The one that asks."""
-
-
-class DevicesTold(Told):
-    """All my devices."""
-
-    devices: list[DeviceTold]
-
-
-# --- administration --------------------------------------------------------------------------------------------------
 
 
 class AdminAccount(Asked):
@@ -194,17 +118,6 @@ class AdminAccount(Asked):
         return self
 
 
-class AdminMade(Told):
-    """The account; a service account's token is shown this once and does not end."""
-
-    user: str
-    display: str
-    admin: bool
-    service: bool
-    device: str | None = None
-    token: str | None = None
-
-
 class AdminChanges(Asked):
     """What an administrator may change about an account."""
 
@@ -217,20 +130,6 @@ class AdminChanges(Asked):
         if self.disabled is None and self.password is None and self.admin is None:
             raise ValueError("nothing to change")
         return self
-
-
-class AdminProfile(Told):
-    """An account, as administrators see it."""
-
-    user: str
-    display: str
-    created_at: int
-    disabled: bool
-    admin: bool
-    service: bool
-
-
-# --- rooms -----------------------------------------------------------------------------------------------------------
 
 
 class NewRoom(Asked):
@@ -260,30 +159,6 @@ class DirectWith(Asked):
     """Whom to talk to."""
 
     user: UserText
-
-
-class RoomTold(Told):
-    """A room as I see it."""
-
-    room: str
-    kind: str
-    head: int
-    read: int
-    role: str
-    name: str
-    topic: str
-    public: bool
-    peer: str
-    peer_display: str
-    marked: bool
-    first: int
-
-
-class RoomsTold(Told):
-    """A page of my rooms, by id."""
-
-    rooms: list[RoomTold]
-    more: bool
 
 
 class RoomsWanted(Asked):
@@ -320,40 +195,10 @@ class HistoryWanted(Asked):
         return self
 
 
-class EntryTold(Told):
-    """One entry of a room's log."""
-
-    room: str
-    seq: int
-    at: int
-    user: str
-    kind: str
-    body: str
-    device: str
-    n: int
-    id: str
-
-
-class HistoryTold(Told):
-    """Entries in ascending order; `more` in the direction that was asked."""
-
-    entries: list[EntryTold]
-    head: int
-    more: bool
-
-
 class NewMessage(Asked):
     """A text."""
 
     body: BodyText
-
-
-class MessageStored(Told):
-    """Where the text went: it is stored for good."""
-
-    room: str
-    seq: int
-    at: int
 
 
 class NewMember(Asked):
@@ -366,36 +211,3 @@ class RoleGiven(Asked):
     """A member's new role; `owner` hands the room over."""
 
     role: Role
-
-
-class MemberTold(Told):
-    """A member of a room."""
-
-    user: str
-    display: str
-    role: str
-    read: int
-
-
-class MembersTold(Told):
-    """A page of a room's members, by name."""
-
-    members: list[MemberTold]
-    count: int
-    more: bool
-
-
-class EdgesTold(Told):
-    """Edges to connect to, best first; empty: the address that you used is fine."""
-
-    edges: list[str]
-
-
-class HealthTold(Told):
-    """Whether delivery works; more fields are for people."""
-
-    model_config = ConfigDict(extra="allow")
-
-    ok: bool
-    took_ms: float
-    code: str | None = None
