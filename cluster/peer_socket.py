@@ -1,5 +1,8 @@
 """One WebSocket between two cells: websockets' sans-I/O protocol in an `asyncio.Protocol`. No task, no queue of its own.
 
+websockets opens and closes the connection, answers pings, and reads all that comes from strangers. Once the peer is
+trusted, messages go the short way of `cluster.peer_frames`.
+
 What is sent in one turn of the loop is one write. What waits to be written is bounded by the link: one frame in flight
 on each lane. A message is one WebSocket frame, binary, at most `MAX_FRAME_BYTES`.
 """
@@ -20,6 +23,7 @@ from websockets.server import ServerProtocol
 from actors.runtime.codec import CodecError
 from actors.runtime.lane import OutOfStep
 from cluster.peer_auth import BAD_FRAME, TOO_SLOW, Refused
+from cluster.peer_frames import FramePacker, FrameSplitter
 
 MAX_FRAME_BYTES = 32 << 20
 """Above any frame of a link: a lane holds at most half of that."""
@@ -62,6 +66,11 @@ class PeerSocket(asyncio.Protocol):
         self._websocket = websocket
         self._handler = handler
         self._transport: asyncio.Transport | None = None
+        is_client = isinstance(websocket, ClientProtocol)
+        self._packer = FramePacker(masked=is_client)
+        self._splitter = FrameSplitter(masked=not is_client, max_bytes=MAX_FRAME_BYTES)
+        # Heads and bodies of messages to a trusted peer, until the end of this turn.
+        self._out: list[bytes] = []
         self._write_is_due = False
         self._early_bytes = 0
         self._heard = True
@@ -69,7 +78,9 @@ class PeerSocket(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def trust(self) -> None:
-        """The peer is who it must be: bounds for strangers end, liveness begins."""
+        """The peer is who it must be: bounds for strangers end, liveness begins. Raises `Refused` where it did not wait for that."""
+        if self._websocket.reader.buffer:
+            raise Refused(BAD_FRAME, "half a frame before it is trusted")
         self.trusted = True
         self._set_timer(PING_S, self._beat)
 
@@ -77,9 +88,13 @@ class PeerSocket(asyncio.Protocol):
 
     def send(self, frame: bytes) -> None:
         """Queue a message; after the end it goes nowhere, and the link hears of the end."""
-        if self._websocket.state is State.OPEN:
+        if self._websocket.state is not State.OPEN:
+            return
+        if self.trusted:
+            self._out += self._packer.pack(frame)
+        else:
             self._websocket.send_binary(frame)
-            self._write_soon()
+        self._write_soon()
 
     def close(self) -> None:
         """Say goodbye and end."""
@@ -114,27 +129,16 @@ class PeerSocket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes from the peer."""
         self._heard = True
-        if not self.trusted:
-            self._early_bytes += len(data)
-            if self._early_bytes > EARLY_BYTES:
-                self.end(BAD_FRAME, "too much before it is trusted")
-                return
-        self._websocket.receive_data(data)
         try:
-            for event in self._websocket.events_received():
-                self._take(event)
+            if self.trusted:
+                for is_message, part in self._splitter.feed(data):
+                    self._take_part(is_message, part)
+            else:
+                self._take_early(data)
         except Refused as error:
             self.end(error.code, error.reason)
-            return
         except (CodecError, OutOfStep) as error:
             self.end(BAD_FRAME, str(error))
-            return
-        wrong = self._websocket.handshake_exc or self._websocket.parser_exc
-        if wrong is not None:
-            self.reason = f"that is no WebSocket of ours: {wrong}"
-            self._finish()
-        elif self._websocket.writes:
-            self._write_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Over."""
@@ -146,6 +150,29 @@ class PeerSocket(asyncio.Protocol):
         self._handler.ended(self)
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _take_part(self, is_message: bool, part: bytes) -> None:
+        if not is_message:
+            self._feed(part)
+        elif self._websocket.state is State.OPEN and self._transport is not None and not self._transport.is_closing():
+            self._handler.message(self, part)
+
+    def _take_early(self, data: bytes) -> None:
+        self._early_bytes += len(data)
+        if self._early_bytes > EARLY_BYTES:
+            raise Refused(BAD_FRAME, "too much before it is trusted")
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        self._websocket.receive_data(data)
+        for event in self._websocket.events_received():
+            self._take(event)
+        wrong = self._websocket.handshake_exc or self._websocket.parser_exc
+        if wrong is not None:
+            self.reason = f"that is no WebSocket of ours: {wrong}"
+            self._finish()
+        elif self._websocket.writes:
+            self._write_soon()
 
     def _take(self, event: Request | Response | Frame) -> None:
         if self._transport is None or self._transport.is_closing():
@@ -206,7 +233,9 @@ class PeerSocket(asyncio.Protocol):
 
     def _write(self) -> None:
         self._write_is_due = False
-        chunks = self._websocket.data_to_send()
+        chunks, self._out = self._out, []
+        # Messages before what websockets has to say: its last word may be a close frame.
+        chunks += self._websocket.data_to_send()
         transport = self._transport
         if transport is None or not chunks:
             return
