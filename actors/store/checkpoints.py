@@ -39,6 +39,11 @@ class Checkpointer:
             self._waiting.add(path)
             self._queue.put(path)
 
+    def note(self, error: Exception) -> None:
+        """A checkpoint failed: the log stays long until the next run, and `info` tells."""
+        self.failures += 1
+        self.last_error = str(error)
+
     def close(self) -> None:
         """End the thread and wait for its end."""
         self._queue.put(None)
@@ -50,9 +55,7 @@ class Checkpointer:
             try:
                 self._run(path)
             except (sqlite3.Error, StoreError) as error:
-                # The log stays longer until the next run; `info` tells.
-                self.failures += 1
-                self.last_error = str(error)
+                self.note(error)
 
     def _run(self, path: Path) -> None:
         connection = connect(path, cache_kib=256)

@@ -248,7 +248,11 @@ class SqliteStore:
     def _tend(self, writer: ShardWriter) -> None:
         if writer.path in self._checkpointer.finish:
             self._checkpointer.finish.discard(writer.path)
-            writer.checkpoint()
+            try:
+                writer.checkpoint()
+            except sqlite3.Error as error:
+                # The commits before it are done whatever becomes of the log; the next background run asks again.
+                self._checkpointer.note(error)
         if writer.pages >= EVERY_PAGES:
             writer.pages = 0
             self._checkpointer.offer(writer.path)

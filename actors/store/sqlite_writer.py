@@ -68,13 +68,21 @@ class ShardWriter:
         try:
             if self._unsettled:
                 self._settle()
+        except OutcomeUnknown as error:
+            # These commits were not even tried.
+            self._roll_back()
+            self._fail(part, StoreUnavailable(str(error)))
+            return
+        except (sqlite3.Error, StoreError) as error:
+            self._fail_all(part, error)
+            return
+        try:
             self._write(part)
         except _FAULTY as error:
             self._roll_back()
             self._one_by_one(part, error)
         except (sqlite3.Error, StoreError) as error:
-            self._roll_back()
-            self._fail(part, error if isinstance(error, StoreError) else StoreUnavailable(str(explain(error, self.path))))
+            self._fail_all(part, error)
 
     def checkpoint(self) -> None:
         """Copy what the log holds into the file, as far as readers allow, so that the log starts anew."""
@@ -183,10 +191,14 @@ class ShardWriter:
 
     def _settle(self) -> None:
         # A commit whose sync failed may lie in the log, unseen, and come alive when the log is recovered. The next commit
-        # is written over it: only then is it surely not done, whatever the room has read in between.
+        # is written over it, and takes over what the file then holds: only now is it known what was done.
         self._roll_back()
+        self._connection.execute("BEGIN IMMEDIATE")
         if self._connection.execute(_SETTLE, (self.life,)).rowcount != 1:
             raise self._sealed()
+        fold_all(self._connection)
+        self._commit()
+        self.ledger.clear()
         self._unsettled = False
 
     def _write_forgetting(self, accepted: Sequence[Pending]) -> None:
@@ -237,6 +249,10 @@ class ShardWriter:
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+    def _fail_all(self, part: Sequence[Pending], error: sqlite3.Error | StoreError) -> None:
+        self._roll_back()
+        self._fail(part, error if isinstance(error, StoreError) else StoreUnavailable(str(explain(error, self.path))))
 
     def _fail(self, part: Sequence[Pending], error: StoreError) -> None:
         for pending in part:

@@ -180,11 +180,11 @@ def test_what_one_shard_says_of_another_holds_in_every_backup(warehouse: Warehou
 
     writer = threading.Thread(target=write)
     writer.start()
-    for attempt in range(12):
+    for attempt in range(6):
         back_up(warehouse.folder, tmp_path / f"backup{attempt}", now_ms=0, master=MASTER, passphrase=None)
     stop.set()
     writer.join()
-    for attempt in range(12):
+    for attempt in range(6):
         restore(tmp_path / f"backup{attempt}", tmp_path / f"restored{attempt}")
         with Warehouse(tmp_path / f"restored{attempt}") as again:
             again.seal("writer")
