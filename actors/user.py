@@ -27,6 +27,7 @@ from actors.messages.user import (
     Profile,
     Refresh,
     Register,
+    Rehash,
     RoomPage,
     SetProfile,
 )
@@ -140,6 +141,14 @@ class User(Actor):
         if ends_all:
             self._dismiss(None, DISABLED if request.disabled else LOGGED_OUT)
         return self._account.profile()
+
+    @handles(Rehash)
+    async def on_rehash(self, request: Rehash) -> None:
+        """Stronger parameters for a password that stays: no session ends."""
+        self._must_exist()
+        rows = self._account.rehash(request)
+        if rows:
+            await self._commit(rows)
 
     @handles(LogIn)
     async def on_log_in(self, request: LogIn) -> None:

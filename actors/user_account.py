@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.errors import ChatError
-from actors.messages.user import DeviceInfo, Devices, Grant, Identity, Profile, Refresh, Register, SetProfile
+from actors.messages.user import DeviceInfo, Devices, Grant, Identity, Profile, Refresh, Register, Rehash, SetProfile
 from actors.store.rows import DeviceRow, Gone, Row, UserRow
 from actors.store.store import UserState
 
@@ -66,6 +66,10 @@ class Account:
         """Change what is not None."""
         fields = {name: getattr(request, name) for name in ("display", "password", "disabled", "admin")}
         return [self._set(**{name: value for name, value in fields.items() if value is not None})]
+
+    def rehash(self, request: Rehash) -> list[Row]:
+        """The same password in another text; nothing where another password stands."""
+        return [self._set(password=request.new)] if self.row.password == request.old else []
 
     def bump(self) -> UserRow:
         """The list of rooms changes."""

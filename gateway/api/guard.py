@@ -22,9 +22,6 @@ from gateway.logs import event_log
 MAX_URL_BYTES = 4_096
 MAX_QUERY_FIELDS = 20
 SECRET_QUERY_FIELDS = frozenset({"access_token", "authorization", "password", "refresh", "refresh_token", "ticket", "token"})
-FORWARDING = ("forwarded", "x-forwarded-for", "x-real-ip")
-UNTRUSTED = "warbler.untrusted_proxy"
-"""In the scope: the request was forwarded by somebody who is not trusted, so the address is theirs at best."""
 LINGER_BYTES, LINGER_S = 1024 * 1024, 1.0
 """What is still read of a body that was refused, so that its sender gets to see the answer."""
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -97,7 +94,6 @@ class Guard:
         proxies = self._services.proxies
         address = proxies.client_of(peer, headers.getlist("forwarded"), headers.getlist("x-forwarded-for"))
         scope["client"] = (address, 0)
-        scope[UNTRUSTED] = not proxies.trusts(peer) and any(name in headers for name in FORWARDING)
         return address
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
