@@ -56,7 +56,7 @@ def kill_for_sure(process: ProcessId, *, limit_s: float = 5.0) -> bool:
 
 
 def end_session(session: int, ours: Callable[[int], bool], *, limit_s: float = 5.0) -> bool:
-    """End all processes of a session (`setsid`), first politely, at half of the time by force. Only processes of which
+    """End all processes of a session (`setsid`), first politely, after a sixth of the time by force. Only processes of which
     `ours(pid)` is true for at least one member: a session number can come again. False where some are left."""
     members = session_members(session)
     if not any(ours(pid) for pid in members):
@@ -67,7 +67,7 @@ def end_session(session: int, ours: Callable[[int], bool], *, limit_s: float = 5
         waited = time.monotonic() - started
         if waited > limit_s:
             return False
-        if waited > limit_s / 2:
+        if waited > limit_s / 6:
             send_all(members, signal.SIGKILL)
         time.sleep(POLL_S)
     return True

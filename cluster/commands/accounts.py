@@ -13,10 +13,11 @@ import click
 
 from cluster.account_calls import do_account_call
 from cluster.accounts import AT_ONCE, new_password, numbered, token_lines
-from cluster.commands.host import connected_host, looks_running
+from cluster.commands.host import connected_host
 from cluster.commands.options import PATH, setting_options, settings_of
 from cluster.lonely import only_cell
 from cluster.problems import StartProblem
+from cluster.ray_instance import running
 from cluster.settings import Settings
 
 PASSWORD = "WARBLER_PASSWORD"
@@ -135,7 +136,7 @@ def call(settings: Settings, name: str, **arguments: Any) -> Any:
 
 def calls(settings: Settings, wanted: list[tuple[str, dict[str, Any]]]) -> list[Any]:
     """Several, one after the other: by the running server, or in this process. Raises `StartProblem`."""
-    if looks_running(settings):
+    if running(settings) is not None:
         with connected_host(settings) as host:
             return [host.call("accounts", name, arguments, limit_s=CALL_LIMIT_S) for name, arguments in wanted]
     return asyncio.run(_alone(settings, wanted))

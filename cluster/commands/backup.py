@@ -12,10 +12,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from actors.store.backup import Manifest, back_up, read_manifest
 from actors.store.backup import restore as restore_backup
-from cluster.commands.host import looks_running
 from cluster.commands.options import PATH, setting_options, settings_of
 from cluster.data_folder import open_folder
 from cluster.problems import StartProblem
+from cluster.ray_instance import running
 
 PASSPHRASE = "WARBLER_PASSPHRASE"
 
@@ -47,7 +47,7 @@ def backup(ctx: click.Context, target: Path, keys_apart: bool) -> None:
 def restore(ctx: click.Context, source: Path) -> None:
     """Make the data folder (--data, new or empty) of the backup in SOURCE. Every byte is verified first."""
     settings = settings_of(ctx)
-    if looks_running(settings):
+    if running(settings) is not None:
         raise StartProblem(f"A server is running on {settings.data}; stop it first (`warbler down`).")
     passphrase = _passphrase(new=False) if read_manifest(source).keys == "passphrase" else None
     with Bars() as bars:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from cluster.commands.host import load_host, looks_running
+from cluster import ray_instance
+from cluster.commands.host import load_host
 from cluster.commands.options import setting_options, settings_of
 from cluster.problems import StartProblem
 
@@ -17,7 +18,7 @@ def command(ctx: click.Context) -> None:
     """Stop the server of a data folder."""
     settings = settings_of(ctx)
     console = Console(highlight=False)
-    if not looks_running(settings):
+    if ray_instance.running(settings) is None:
         console.print(f"No server is running on {settings.data}.")
         return
     host = load_host(settings)
@@ -26,5 +27,6 @@ def command(ctx: click.Context) -> None:
         host.call("stop", limit_s=settings.stop_seconds + 15.0)
     except StartProblem as problem:
         console.print(f"[yellow]It cannot be asked to end, so it is killed: {problem}[/]")
-    host.end()
+    host.disconnect()
+    ray_instance.end(settings)
     console.print("Warbler was stopped.")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cluster import ray_environment
-from cluster.processes import session_members
 from cluster.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,16 +15,10 @@ if TYPE_CHECKING:
 
 
 def load_host(settings: Settings) -> RayHost:
-    """The wrapper around Ray for this data folder."""
+    """The wrapper around Ray for this data folder; not yet connected."""
     ray_environment.apply(settings)
     host: RayHost = importlib.import_module("cluster.ray_host").RayHost(settings)
     return host
-
-
-def looks_running(settings: Settings) -> bool:
-    """Whether an instance may be running, told without importing Ray."""
-    instance = ray_environment.read_instance(settings)
-    return instance is not None and bool(session_members(instance.session))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from cluster import ray_instance
 from cluster.checks import check_start
 from cluster.commands.host import load_host
 from cluster.commands.options import setting_options, settings_of
@@ -37,41 +38,58 @@ def command(ctx: click.Context, foreground: bool) -> None:
     console = Console(highlight=False)
     started = time.monotonic()
     prepare(settings)
-    host = load_host(settings)
-    found = _start(host, settings)
+    found = _found(settings)
+    host = found or _started(settings)
     try:
         status = _wait_ready(host)
     except BaseException:
-        if not found:
-            host.end()
+        if found is None:
+            end(host, settings)
         raise
-    _welcome(console, settings, status, time.monotonic() - started, foreground, found)
+    _welcome(console, settings, status, None if found else time.monotonic() - started, foreground)
     if foreground:
         _follow(console, host, settings)
     else:
         host.disconnect()
 
 
-def _start(host: RayHost, settings: Settings) -> bool:
-    """A Ray with a supervisor; True where a running one was found, and is taken over."""
-    if host.running() is not None:
-        try:
-            host.connect()
-            host.create_supervisor()
-            host.call("status")
-            return True
-        except StartProblem:
-            # What is left of a server that was killed: its token, its head or its supervisor is gone.
-            host.end()
+def _found(settings: Settings) -> RayHost | None:
+    """A server that runs already and answers; it is taken over. What is left of one that was killed is not."""
+    if ray_instance.running(settings) is None:
+        return None
+    host = load_host(settings)
+    try:
+        host.connect()
+        host.create_supervisor()
+        host.call("status")
+    except StartProblem:
+        # Its token, its head or its supervisor is gone.
+        host.disconnect()
+        return None
+    return host
+
+
+def _started(settings: Settings) -> RayHost:
+    """A new Ray with a supervisor."""
+    ray_instance.end(settings)
     check_start(settings)
-    host.start()
+    with ray_instance.started(settings) as starting:
+        # Ray's own import takes as long as its start: both at once.
+        host = load_host(settings)
+        starting.wait()
     try:
         host.connect()
         host.create_supervisor()
     except BaseException:
-        host.end()
+        end(host, settings)
         raise
-    return False
+    return host
+
+
+def end(host: RayHost, settings: Settings) -> None:
+    """End everything, at once."""
+    host.disconnect()
+    ray_instance.end(settings)
 
 
 def _wait_ready(host: RayHost) -> dict[str, Any]:
@@ -87,9 +105,10 @@ def _wait_ready(host: RayHost) -> dict[str, Any]:
     raise StartProblem(f"The cells were not ready within {READY_LIMIT_S:.0f} s; look into the logs in the data folder.")
 
 
-def _welcome(console: Console, settings: Settings, status: dict[str, Any], took_s: float, foreground: bool, found: bool) -> None:
+def _welcome(console: Console, settings: Settings, status: dict[str, Any], took_s: float | None, foreground: bool) -> None:
     console.print(
-        f"[bold green]Warbler is ready[/]: [bold]{status['url']}[/]" + (" (it was running already)" if found else f"  ({took_s:.1f} s)")
+        f"[bold green]Warbler is ready[/]: [bold]{status['url']}[/]"
+        + (" (it was running already)" if took_s is None else f"  ({took_s:.1f} s)")
     )
     console.print(f"  data   {settings.data.resolve()}")
     console.print(f"  cells  {', '.join(cell['name'] for cell in status['cells'])}")
@@ -108,7 +127,7 @@ def _follow(console: Console, host: RayHost, settings: Settings) -> None:
             status = host.call("status")
             heard_at = time.monotonic()
         except StartProblem:
-            if host.running() is None:
+            if ray_instance.running(settings) is None:
                 host.disconnect()
                 console.print("Warbler was stopped.")
                 return
@@ -134,4 +153,4 @@ def stop(host: RayHost, settings: Settings) -> None:
     try:
         host.call("stop", limit_s=settings.stop_seconds + 15.0)
     finally:
-        host.end()
+        end(host, settings)
