@@ -4,10 +4,11 @@
  */
 import { Refusal } from "../store/requests";
 import type { Phase } from "../protocol/connection";
-import { PROTOCOL_VERSION, type Command, type Event } from "../protocol/frames";
+import { PROTOCOL_VERSION, type Asking, type Command, type Event } from "../protocol/frames";
 import { cleanText, randomId } from "../protocol/text";
 import { Chat } from "../store/chat";
-import type { Keeper } from "../store/snapshot";
+import type { OutPost } from "../store/outbox";
+import type { Keeper, Snapshot } from "../store/snapshot";
 import { Line, type Socket } from "./line";
 import type { Leadership, LeadershipEvents } from "./leadership";
 import type { Credentials } from "./session";
@@ -17,6 +18,8 @@ import type { TabChannel, TabMessage } from "./tabs";
 const SAVE_AFTER_MS = 250;
 /** A leading tab that has not answered by then is asleep or stuck. */
 const LEADER_LIMIT_MS = 2_000;
+/** A person's request waits this long for a connection that is just coming up, before it is refused. */
+const PATIENCE_MS = 8_000;
 const AGENT = "warbler-web/0.1";
 
 export interface Surroundings {
@@ -42,10 +45,11 @@ export class Engine {
   private readonly line: Line;
   private readonly leadership: Leadership;
   /** Own posts of this tab that are not known to be stored on this device, by id. */
-  private readonly handed = new Map<string, { room: string; body: string }>();
+  private readonly handed = new Map<string, OutPost>();
   private saveTimer: ReturnType<typeof setTimeout> | undefined;
   private wakeTimer: ReturnType<typeof setTimeout> | undefined;
   private leaderTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly awaitingReady = new Set<() => void>();
   private saving: Promise<void> = Promise.resolve();
   private isStopped = false;
   /** Counts the times that this tab lost the lead: what began before does not go on after. */
@@ -90,8 +94,15 @@ export class Engine {
   post(room: string, text: string): void {
     const id = randomId();
     const body = cleanText(text);
-    this.handed.set(id, { room, body });
+    this.handed.set(id, { id, room, body, n: Infinity, at: Date.now(), state: "waiting" });
     this.toLeader({ k: "post", room, id, body });
+    this.changed(room);
+  }
+
+  /** A room's posts that are not known to be stored on the server, also those that no tab has taken up yet. */
+  unanswered(room: string): OutPost[] {
+    const { outbox } = this.chat;
+    return [...outbox.of(room), ...[...this.handed.values()].filter((post) => post.room === room && !outbox.has(room, post.id))];
   }
 
   retryPost(room: string, id: string): void {
@@ -107,6 +118,26 @@ export class Engine {
     if (!this.chat.markRead(room, seq)) return;
     this.around.tabs.postMessage({ k: "seen", room, seq });
     this.wake();
+  }
+
+  /** Carry out a request of the person; throws a `Refusal`. */
+  async ask(asking: Asking): Promise<void> {
+    await this.untilReady();
+    await this.chat.ask(asking);
+  }
+
+  /** The same for a request that is answered by a room; its id. */
+  async askRoom(asking: Asking): Promise<string> {
+    await this.untilReady();
+    return this.chat.askRoom(asking);
+  }
+
+  private async untilReady(): Promise<void> {
+    if (this.phase === "ready") return;
+    await new Promise<void>((resolve) => {
+      this.awaitingReady.add(resolve);
+      setTimeout(resolve, PATIENCE_MS);
+    });
   }
 
   /** Use the connection here, after another window took it or after it was given up. */
@@ -135,13 +166,23 @@ export class Engine {
     const { losses } = this;
     await this.saving;
     this.credentials = this.around.current() ?? this.credentials; // the last leader may have refreshed them
-    this.chat.adopt(await this.around.keeper.load()); // and stored more than it told
+    const snapshot = await this.around.keeper.load(); // and stored more than it told
+    this.chat.adopt(snapshot);
     if (this.isStopped || losses !== this.losses) return;
     clearTimeout(this.leaderTimer);
     this.chat.leading = true;
-    for (const [id, { room, body }] of this.handed) this.chat.post(room, id, body);
+    this.takeUpHanded(snapshot);
     this.line.input({ in: "start" });
     void this.pump();
+  }
+
+  /** Own posts that no leader has taken up; one that it sent before it went is among the entries. */
+  private takeUpHanded(snapshot: Snapshot): void {
+    const sent = new Set(snapshot.rooms.flatMap(({ tail }) => tail.map(({ id }) => id)));
+    for (const { id, room, body } of this.handed.values()) {
+      if (sent.has(id)) this.handed.delete(id);
+      else this.chat.post(room, id, body);
+    }
   }
 
   private lost(): void {
@@ -253,6 +294,9 @@ export class Engine {
     this.phase = phase;
     this.closeCode = closeCode;
     this.around.phase(phase, closeCode);
+    if (phase !== "ready") return;
+    for (const resolve of this.awaitingReady) queueMicrotask(resolve); // after the welcome, which is on its way, was taken in
+    this.awaitingReady.clear();
   }
 
   private async refresh(): Promise<{ ok: boolean; final: boolean }> {

@@ -54,7 +54,7 @@ export class LockLeadership implements Leadership {
 }
 
 /** How long a living leader may take to answer. */
-const ANSWER_MS = 400;
+const ANSWER_MS = 150;
 
 type Claim = { claim: "who" | "here" | "mine" | "free" };
 

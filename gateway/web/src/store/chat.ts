@@ -60,6 +60,7 @@ export class Chat {
         here.read = Math.max(here.read, kept.read);
         here.readTold = Math.max(here.readTold, kept.readTold);
         here.acked = Math.max(here.acked, kept.acked);
+        here.log.append(kept.tail.filter(({ seq }) => seq > here.log.hi));
       }
       if (kept.peer) this.people.set(kept.peer, kept.peerDisplay || kept.peer);
     }

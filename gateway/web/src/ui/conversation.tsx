@@ -12,7 +12,7 @@ import { useInSight } from "./visible";
 
 /** The last thing said, in one line. */
 function lastLine(room: Room): { text: string; at: number; state: "" | "pending" | "failed" } {
-  const post = engine.peek()?.chat.outbox.of(room.id).at(-1);
+  const post = engine.peek()?.unanswered(room.id).at(-1);
   const entry = room.log.entries.at(-1);
   if (post && post.at > (entry?.at ?? 0) - 60_000) {
     return { text: post.body, at: post.at, state: post.state === "failed" ? "failed" : "pending" };

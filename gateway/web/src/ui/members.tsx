@@ -17,7 +17,7 @@ const ROLES: Record<Member["role"], Key> = { owner: "role.owner", admin: "role.a
 
 /** Carry something out in a room, then list its members anew. */
 async function act(room: Room, asking: Asking): Promise<void> {
-  await engine.value?.chat.ask(asking);
+  await engine.value?.ask(asking);
   await engine.value?.chat.upkeep.listMembers(room.id, MANY_MEMBERS);
 }
 
@@ -119,7 +119,7 @@ function MemberActions({ room, member, busy, run, ask }: ActionProps) {
   const isOwner = room.role === "owner";
   const setRole = (role: Member["role"]): Asking => ({ t: "role", room: room.id, user, role });
   const message = async (): Promise<void> => {
-    const id = await engine.value?.chat.askRoom({ t: "direct", user });
+    const id = await engine.value?.askRoom({ t: "direct", user });
     if (id) go(id);
   };
   const { error, run: open } = useAction();

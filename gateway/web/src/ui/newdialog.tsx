@@ -58,7 +58,7 @@ function NewDirect({ onDone }: { onDone: (id: string) => void }) {
     const name = namesOf(user)[0] ?? "";
     if (name === me()) return setError(t("new.direct.self"));
     void run(async () => {
-      const id = await engine.value?.chat.askRoom({ t: "direct", user: name });
+      const id = await engine.value?.askRoom({ t: "direct", user: name });
       if (id) onDone(id);
     });
   };
@@ -86,7 +86,7 @@ function NewRoom({ onDone }: { onDone: (id: string) => void }) {
     const others = namesOf(members).filter((user) => user !== me());
     void run(async () => {
       const wanted = { key: key.current, name: name.trim(), topic: topic.trim(), public: isPublic, members: others };
-      const id = await engine.value?.chat.askRoom({ t: "create", ...wanted });
+      const id = await engine.value?.askRoom({ t: "create", ...wanted });
       if (id) onDone(id);
     });
   };
@@ -113,7 +113,7 @@ function JoinRoom({ onDone }: { onDone: (id: string) => void }) {
     const room = roomOfText(text);
     if (!room) return setError(t("new.join.bad"));
     void run(async () => {
-      if (!engine.value?.chat.rooms.has(room)) await engine.value?.chat.askRoom({ t: "join", room });
+      if (!engine.value?.chat.rooms.has(room)) await engine.value?.askRoom({ t: "join", room });
       onDone(room);
     });
   };

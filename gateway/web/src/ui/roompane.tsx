@@ -36,7 +36,7 @@ function OpenRoom({ id }: { id: string }) {
 /** A link to a room that this person is not in. */
 function Unknown({ id }: { id: string }) {
   const { busy, error, run } = useAction();
-  const join = (): void => void run(async () => void (await engine.value?.chat.askRoom({ t: "join", room: id })));
+  const join = (): void => void run(async () => void (await engine.value?.askRoom({ t: "join", room: id })));
   return (
     <main class="nothing" data-testid="unknown-room">
       <Bird size={72} />

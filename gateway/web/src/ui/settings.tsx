@@ -11,7 +11,7 @@ import { engine } from "./state";
 export function SettingsDialog({ room, onClose }: { room: Room; onClose: () => void }) {
   const [asksToLeave, setAsksToLeave] = useState(false);
   const leave = async (): Promise<void> => {
-    await engine.value?.chat.ask({ t: "leave", room: room.id });
+    await engine.value?.ask({ t: "leave", room: room.id });
     go(undefined);
   };
   return (
@@ -42,7 +42,7 @@ function EditForm({ room, onDone }: { room: Room; onDone: () => void }) {
     if (topic.trim() !== room.topic) asking.topic = topic.trim();
     if (isPublic !== room.public) asking.public = isPublic;
     void run(async () => {
-      if (Object.keys(asking).length > 2) await engine.value?.chat.ask(asking);
+      if (Object.keys(asking).length > 2) await engine.value?.ask(asking);
       onDone();
     });
   };

@@ -14,7 +14,7 @@ import { engine, leave, listTick, phase } from "./state";
 
 /** When something last happened, posts on their way included. */
 function moment(room: Room): number {
-  const pending = engine.peek()?.chat.outbox.of(room.id).at(-1)?.at ?? 0;
+  const pending = engine.peek()?.unanswered(room.id).at(-1)?.at ?? 0;
   return Math.max(activity(room), pending);
 }
 

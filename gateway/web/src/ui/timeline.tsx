@@ -51,7 +51,7 @@ export function Timeline({ room, posts }: { room: Room; posts: number }) {
     };
   }, [room, hi, isAtEnd, view]);
 
-  const pending = engine.value?.chat.outbox.of(room.id) ?? [];
+  const pending = engine.value?.unanswered(room.id) ?? [];
   const rows = rowsOf(room, pending, view, unreadAfter, me());
   const isBeginning = room.log.lo > 0 && view.from <= room.log.lo && (room.log.lo <= room.first || !room.olderExists);
   const below = unread(room, me());

@@ -100,6 +100,20 @@ test("questions of a second tab are answered through the first", async () => {
   await expect(answer).resolves.toEqual({ result: { user: "tom" } });
 });
 
+test("a request made before the connection stands waits for it; one that waits too long is refused", async () => {
+  const tab = await browser.tab();
+  const asked = tab.ask({ t: "join", room: "room2" });
+  browser.socketNow.welcome();
+  await quiet();
+  const join = browser.socketNow.frames.find((frame) => frame.t === "join");
+  browser.socketNow.say({ t: "ok", q: join && "q" in join ? join.q : 0 });
+  await expect(asked).resolves.toBeUndefined();
+  browser.socketNow.drop(1006);
+  const refused = expect(tab.ask({ t: "join", room: "room3" })).rejects.toMatchObject({ failure: { code: "offline" } });
+  await vi.advanceTimersByTimeAsync(10_000);
+  await refused;
+});
+
 test("when the leading tab closes, the next one leads with the numbers that were used", async () => {
   const first = await connected();
   const second = await browser.tab();
@@ -120,12 +134,32 @@ test("a tab whose leader does not answer takes over, and its post is sent once",
   const second = await browser.tab();
   vi.spyOn(first as unknown as { fromTab: () => void }, "fromTab").mockImplementation(() => undefined); // asleep
   second.post("room1", "hello?");
+  expect(second.unanswered("room1")).toMatchObject([{ body: "hello?", state: "waiting" }]);
   await vi.advanceTimersByTimeAsync(2_100);
   browser.socketNow.welcome();
   await quiet();
   expect(first.chat.leading).toBe(false);
   expect(browser.sockets[0]?.isClosed).toBe(true);
   expect(browser.socketNow.posts()).toMatchObject([[1, expect.any(String), "hello?"]]);
+});
+
+test("a post that the leader sent before it went is not sent again by the next", async () => {
+  const first = await connected();
+  const second = await browser.tab();
+  vi.spyOn(second as unknown as { fromTab: () => void }, "fromTab").mockImplementation(() => undefined); // hears nothing any more
+  second.post("room1", "once");
+  await quiet();
+  const [, id] = browser.socketNow.posts()[0] ?? [];
+  browser.socketNow.say({ t: "sent", room: "room1", n: 1, seq: 1, at: 1 });
+  first.flush();
+  await quiet();
+  await first.stop(false);
+  await quiet();
+  browser.socketNow.welcome();
+  await quiet();
+  expect(id).toBeDefined();
+  expect(browser.socketNow.posts()).toEqual([]);
+  expect(second.unanswered("room1")).toEqual([]);
 });
 
 test("what one tab has read is read in the others, and told once", async () => {
