@@ -102,7 +102,8 @@ class Posts:
             if posts.under_way >= window:
                 return
             draft.n = draft.n or n
-            n = draft.n + 1
+            # a kept number may lie below those that the server has taken meanwhile
+            n = max(draft.n + 1, posts.next_n)
             if not draft.is_under_way:
                 draft.is_under_way = True
                 posts.under_way += 1
