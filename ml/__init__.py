@@ -1,0 +1,1 @@
+"""The spam filter: rules now, learning models beside them."""
