@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from actors.events import Entry, RoomInfo
 from actors.runtime.actor import Request
 from actors.runtime.plain import Message
@@ -81,6 +83,7 @@ class MemberPage(Message, frozen=True, gc=False):
 class ListMembers(Request[MemberPage], frozen=True, gc=False):
     """A page of the members, by name, after `after`; `by` must be a member."""
 
+    bulk: ClassVar[bool] = True
     by: str
     after: str
     limit: int
@@ -97,6 +100,7 @@ class HistoryPage(Message, frozen=True, gc=False):
 class History(Request[HistoryPage], frozen=True, gc=False):
     """Entries after `after`, or the last ones before `before` where it is not None. `by` must be a member."""
 
+    bulk: ClassVar[bool] = True
     by: str
     after: int
     before: int | None
