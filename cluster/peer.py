@@ -50,14 +50,16 @@ class PeerListener:
         self._server: asyncio.Server | None = None
         self._peers: set[PeerSocket] = set()
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Listen; returns the URL for the view. Raises `OSError` where the address cannot be had."""
+    async def start(self, host: str = "127.0.0.1", port: int = 0, *, advertise: str = "") -> str:
+        """Listen; returns the URL for the view, with the name `advertise` where others know this host by another than
+        `host`. Raises `OSError` where the address cannot be had."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: self._accept(loop), host, port, ssl=self._ssl, ssl_handshake_timeout=EARLY_S if self._ssl else None
         )
         taken = self._server.sockets[0].getsockname()[1]
-        return f"{'wss' if self._ssl else 'ws'}://{f'[{host}]' if ':' in host else host}:{taken}"
+        name = advertise or host
+        return f"{'wss' if self._ssl else 'ws'}://{f'[{name}]' if ':' in name else name}:{taken}"
 
     async def close(self) -> None:
         """Stop listening and end every connection (safe to repeat)."""

@@ -75,6 +75,19 @@ def test_a_cell_that_comes_later_is_connected_and_one_that_leaves_is_let_go() ->
     on_loop(test)
 
 
+def test_the_url_names_what_others_know_this_host_by() -> None:
+    async def test() -> None:
+        a = Cell("a.1")
+        url = await a.listener.start(advertise="node-7.internal")
+        assert url.startswith("ws://node-7.internal:")
+        assert int(url.rpartition(":")[2]) > 0
+        await a.listener.close()
+        assert (await a.listener.start("::1")).startswith("ws://[::1]:")
+        await stop(a)
+
+    on_loop(test)
+
+
 def test_closing_twice_and_before_a_connection_stands_leaves_nothing() -> None:
     async def test() -> None:
         a, b, _ = await pair()
