@@ -219,9 +219,7 @@ def test_answers_to_nothing_are_passed_over() -> None:
     remembered=st.integers(0, 8),
     steps=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["ok", "ok", "busy", "lost", "cut", "spam"])), min_size=1, max_size=30),
 )
-def test_whatever_happens_every_post_is_stored_once_in_order_or_refused(
-    last: int, remembered: int, steps: list[tuple[int, str]]
-) -> None:
+def test_whatever_happens_every_post_is_stored_once_in_order_or_refused(last: int, remembered: int, steps: list[tuple[int, str]]) -> None:
     room = StrictRoom(last)
     posts, caller = fresh({"room": remembered} if remembered else None)
     now, spam = 0.0, set()

@@ -14,8 +14,9 @@ import uvloop
 from actors.closing import GOING_AWAY
 from gateway import front as front_module
 from gateway.certificate import make_self_signed
-from gateway.front import HEAD_TIMEOUT_S, MAX_HEAD_BYTES, Front
-from gateway.http_side import REQUEST_TIMEOUT_S, StartupFailed
+from gateway.front import HEAD_TIMEOUT_S, MAX_HEAD_BYTES, Door, Front
+from gateway.http_side import REQUEST_TIMEOUT_S, HttpConnection, StartupFailed
+from gateway.hub import Hub
 from gateway.loop_clock import LoopClock
 from tests.kit.clock import Clock
 from tests.kit.live import plain_app
@@ -136,7 +137,7 @@ def test_a_head_may_come_in_pieces(step: int) -> None:
         peer = await Peer.to(front)
         for at in range(0, len(HEAD), step):
             peer.writer.write(HEAD[at : at + step])
-            await asyncio.sleep(0)
+            await peer.writer.drain()
         assert (await peer.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
 
     serve(main)
@@ -155,13 +156,27 @@ def test_a_head_that_is_too_long_is_refused() -> None:
     serve(main)
 
 
-def test_a_head_that_does_not_come_to_its_end_is_cut_off() -> None:
+def called(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> asyncio.Event:
+    """An event that is set when a method of this class has been called."""
+    event, method = asyncio.Event(), getattr(owner, name)
+
+    def calling(*args: Any) -> Any:
+        result = method(*args)
+        event.set()
+        return result
+
+    monkeypatch.setattr(owner, name, calling)
+    return event
+
+
+def test_a_head_that_does_not_come_to_its_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = called(monkeypatch, Door, "data_received")
+
     async def main(front: Front, sessions: RecordedSessions) -> None:
         peer = await Peer.to(front)
         peer.writer.write(HEAD[:-2])
+        await begun.wait()
         hand = front._hub.scheduler.hand  # type: ignore[attr-defined]
-        while front.sockets == 0 or (front._hub.doors and not next(iter(front._hub.doors))._head):  # type: ignore[attr-defined]
-            await asyncio.sleep(0)
         hand.advance(HEAD_TIMEOUT_S - 1)
         assert front.sockets == 1
         hand.advance(2.0)
@@ -182,14 +197,15 @@ def test_a_body_that_does_not_come_to_its_end_is_cut_off() -> None:
     serve(main, clock=ClockedLoop)
 
 
-def test_a_second_head_that_does_not_come_to_its_end_is_cut_off() -> None:
+def test_a_second_head_that_does_not_come_to_its_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = called(monkeypatch, HttpConnection, "on_message_begin")
+
     async def main(front: Front, sessions: RecordedSessions) -> None:
         peer = await Peer.to(front)
         await peer.ask(GET % (b"one", b""), b"/one")
-        (connection,) = front._http.state.connections
+        begun.clear()
         peer.writer.write(b"GET /two HTTP/1.1\r\nHos")
-        while connection.slot < 0:  # type: ignore[union-attr]
-            await asyncio.sleep(0)
+        await begun.wait()
         front._hub.scheduler.hand.advance(REQUEST_TIMEOUT_S + 1)  # type: ignore[attr-defined]
         assert await peer.rest() in (b"", b"reset")
 
@@ -197,7 +213,9 @@ def test_a_second_head_that_does_not_come_to_its_end_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize("options", [{"max_connections": 2}, {"max_connections_per_address": 2}])
-def test_beyond_the_bound_a_connection_is_told_to_come_later(options: dict[str, int]) -> None:
+def test_beyond_the_bound_a_connection_is_told_to_come_later(options: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    left = called(monkeypatch, Hub, "leave")
+
     async def main(front: Front, sessions: RecordedSessions) -> None:
         first, second = await Peer.to(front), await Peer.to(front)
         await first.ask(GET % (b"page", b""), b"/page")
@@ -208,9 +226,7 @@ def test_beyond_the_bound_a_connection_is_told_to_come_later(options: dict[str, 
         assert b"Retry-After: 5" in answer
         assert (front.sockets, front.counters.refused) == (2, 1)
         first.close()
-        assert await first.rest() == b""
-        while front.sockets == 2:
-            await asyncio.sleep(0)
+        await left.wait()
         fourth = await Peer.to(front)
         assert (await fourth.ask(HEAD, b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
 
