@@ -82,7 +82,7 @@ def test_the_url_names_what_others_know_this_host_by() -> None:
         assert url.startswith("ws://node-7.internal:")
         assert int(url.rpartition(":")[2]) > 0
         await a.listener.close()
-        assert (await a.listener.start("::1")).startswith("ws://[::1]:")
+        assert (await a.listener.start(advertise="fd00::7")).startswith("ws://[fd00::7]:")
         await stop(a)
 
     on_loop(test)
