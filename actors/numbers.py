@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgspec
-
 from actors.commands import MAX_UNANSWERED
 from actors.errors import ChatError
+from actors.runtime.codec import pack, unpack
 
 
 class Known(NamedTuple):
@@ -69,7 +68,7 @@ class Numbers:
 
     def encode(self) -> bytes:
         """For the checkpoint."""
-        return msgspec.msgpack.encode(
+        return pack(
             {device: [record.last, [known.seq for known in record.recent[-MAX_UNANSWERED:]]] for device, record in self._devices.items()}
         )
 
@@ -77,7 +76,7 @@ class Numbers:
     def decode(cls, blob: bytes) -> Numbers:
         """From a checkpoint."""
         numbers = cls()
-        for device, (last, seqs) in msgspec.msgpack.decode(blob, type=dict[str, tuple[int, list[int]]]).items():
+        for device, (last, seqs) in unpack(dict[str, tuple[int, list[int]]], blob).items():
             numbers._devices[device] = DeviceNumbers(last, [Known(seq, "") for seq in seqs])
         return numbers
 
