@@ -7,7 +7,7 @@ import type { Asking, Command, Entry, Event, RoomInfo, Welcome } from "../protoc
 import { Outbox, type OutPost } from "./outbox";
 import { takeTail } from "./pulls";
 import { OFFLINE, Refusal, Requests, type Answer } from "./requests";
-import { mergeInfo, newRoom, type Room } from "./room";
+import { happening, mergeInfo, newRoom, type Room } from "./room";
 import { keep, revive, type Change, type Snapshot } from "./snapshot";
 import { Upkeep } from "./upkeep";
 
@@ -191,6 +191,8 @@ export class Chat {
     this.settleOwn(room, [entry]);
     const isNext = room.log.add(entry);
     if (!isNext) this.upkeep.check(room);
+    const { user, display } = entry.kind === "join" ? happening(entry) : {};
+    if (user && display) this.people.set(user, display);
     if (entry.kind !== "text" && room.members) void this.upkeep.listMembers(room.id);
     this.touch(room);
     this.port.changed(undefined);
@@ -199,7 +201,7 @@ export class Chat {
   /** Own entries that come back by a pull: their `sent` was lost on the way, they are stored all the same. */
   settleOwn(room: Room, entries: readonly Entry[]): void {
     for (const entry of entries) {
-      if (entry.device !== this.me.device || !this.outbox.has(room.id, entry.id)) continue;
+      if (entry.device !== this.me.device || !this.outbox.isStored(room.id, entry)) continue;
       this.outbox.sent(room.id, entry.n);
       this.touchLane(room.id);
     }

@@ -78,6 +78,13 @@ export class Outbox {
     return this.of(room).some((post) => post.id === id);
   }
 
+  /** Whether an entry that this device wrote under the number `n` is our waiting post. Entries may come without their id. */
+  isStored(room: string, entry: { n: number; id: string; body: string }): boolean {
+    const post = this.lanes.get(room)?.waiting.find((waiting) => waiting.n === entry.n);
+    if (!post) return false;
+    return entry.id ? entry.id === post.id : entry.body === post.body;
+  }
+
   counter(room: string): number {
     return this.lanes.get(room)?.next ?? 1;
   }

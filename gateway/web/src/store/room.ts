@@ -64,11 +64,32 @@ function joinedAgain(room: Room, first: number): void {
   if (room.log.lo > 0 && room.log.lo < first) room.log.clear();
 }
 
-/** What happened, from the JSON text of an entry that is no text. Undefined fields where it tells nothing. */
-export function happening(entry: Entry): { user?: string; role?: string; name?: string; topic?: string; public?: boolean } {
+export interface Happening {
+  user?: string;
+  display?: string;
+  role?: string;
+  name?: string;
+  topic?: string;
+  public?: boolean;
+  members?: string[];
+}
+
+/** The fields that we know, where they hold what they should. */
+function happeningOf(value: object): Happening {
+  const told: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(value)) {
+    const isText = ["user", "display", "role", "name", "topic"].includes(key) && typeof field === "string";
+    const isMembers = key === "members" && Array.isArray(field) && field.every((user) => typeof user === "string");
+    if (isText || isMembers || (key === "public" && typeof field === "boolean")) told[key] = field;
+  }
+  return told;
+}
+
+/** What happened, from the JSON text of an entry that is no text. No fields where it tells nothing. */
+export function happening(entry: Entry): Happening {
   try {
     const value: unknown = JSON.parse(entry.body);
-    return typeof value === "object" && value !== null ? value : {};
+    return typeof value === "object" && value !== null ? happeningOf(value) : {};
   } catch {
     return {}; // a newer server's entry: shown as "something changed"
   }
@@ -77,7 +98,9 @@ export function happening(entry: Entry): { user?: string; role?: string; name?: 
 /** Whether an entry asks for this person's attention. */
 export function counts(entry: Entry, me: string): boolean {
   if (entry.user === me) return false;
-  return entry.kind === "text" || happening(entry).user === me;
+  if (entry.kind === "text") return true;
+  const { user, members } = happening(entry);
+  return user === me || (entry.kind === "create" && members?.includes(me) === true);
 }
 
 /** Entries that this person has not seen; what is not loaded counts whole. */

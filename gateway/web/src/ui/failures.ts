@@ -13,6 +13,7 @@ export function failureText(failure: Told): string {
   const { code, fields } = failure;
   if (code === "rate_limited" && failure.retry_after) return tn("error.rate_limited.after", Math.ceil(failure.retry_after));
   if (code === "refused" && typeof fields.reason === "string" && fields.reason) return t("error.refused.reason", { reason: fields.reason });
+  if (code === "no_such_user" && typeof fields.user === "string") return t("error.no_such_user.named", { user: fields.user });
   const key = `error.${code}`;
   return isKey(key) ? t(key) : failure.text || t("error.internal");
 }

@@ -5,22 +5,22 @@ import { happening } from "../store/room";
 import { nameOf } from "./state";
 
 const who = (user: string): string => nameOf(user);
-const words = (value: unknown): string => (typeof value === "string" ? value : "");
 
 function editText(entry: Entry): string {
   const told = happening(entry);
   const by = who(entry.user);
-  if (words(told.name)) return t("happened.edit.name", { who: by, name: words(told.name) });
-  if (typeof told.topic === "string") {
+  if (told.name) return t("happened.edit.name", { who: by, name: told.name });
+  if (told.topic !== undefined) {
     return told.topic ? t("happened.edit.topic", { who: by, topic: told.topic }) : t("happened.edit.topic.none", { who: by });
   }
-  if (typeof told.public === "boolean") return t(told.public ? "happened.edit.public" : "happened.edit.private", { who: by });
+  if (told.public !== undefined) return t(told.public ? "happened.edit.public" : "happened.edit.private", { who: by });
   return t("happened.edit", { who: by });
 }
 
 function roleText(entry: Entry): string {
-  const { user, role } = happening(entry);
-  const values = { who: who(entry.user), whom: who(words(user)) };
+  const { user = "", role } = happening(entry);
+  const values = { who: who(entry.user), whom: who(user) };
+  if (user === entry.user && role === "admin") return t("happened.role.self", values);
   if (role === "owner" || role === "admin" || role === "member") return t(`happened.role.${role}`, values);
   return t("happened.unknown", values);
 }
@@ -28,11 +28,11 @@ function roleText(entry: Entry): string {
 export function happeningText(entry: Entry, isDirect: boolean): string {
   const told = happening(entry);
   const by = who(entry.user);
-  const whom = words(told.user);
+  const whom = told.user ?? "";
   switch (entry.kind) {
     case "create":
       if (isDirect) return t("happened.direct", { who: by });
-      return words(told.name) ? t("happened.create.named", { who: by, name: words(told.name) }) : t("happened.create", { who: by });
+      return told.name ? t("happened.create.named", { who: by, name: told.name }) : t("happened.create", { who: by });
     case "join":
       return whom && whom !== entry.user ? t("happened.add", { who: by, whom: who(whom) }) : t("happened.join", { who: by });
     case "leave":

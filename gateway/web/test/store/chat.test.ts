@@ -119,18 +119,35 @@ test("`sent` makes the post an entry of the log, once", () => {
   expect(log(bench)).toHaveLength(11);
 });
 
-test("an own post that comes back in a page was sent: its answer was lost", async () => {
+test.each([{ id: "p1" }, { id: "" }])("an own post that comes back in a page, with or without its id, was sent: its answer was lost %o", async ({ id }) => {
   const bench = withRoom();
   bench.chat.post("room1", "p1", "hello");
   bench.chat.outbox.takeSendable(bench.now);
   bench.chat.disconnected();
   bench.welcome([info({ head: 11, marked: true })]);
   const [pull] = bench.take("pull");
-  bench.hear({ t: "page", q: pull?.q, room: "room1", head: 11, entries: [entry("room1", 11, { user: "mei", device: "d1", n: 1, id: "p1", body: "hello" })] });
+  bench.hear({ t: "page", q: pull?.q, room: "room1", head: 11, entries: [entry("room1", 11, { user: "mei", device: "d1", n: 1, id, body: "hello" })] });
   await settled();
   expect(bench.chat.outbox.of("room1")).toEqual([]);
   expect(bench.chat.outbox.takeSendable(bench.now)).toEqual([]);
   expect(log(bench)).toHaveLength(11);
+});
+
+test("another post of ours under the same number is not taken for it", () => {
+  const bench = withRoom();
+  bench.chat.post("room1", "p1", "hello");
+  bench.hear(entry("room1", 11, { user: "mei", device: "d1", n: 1, body: "an older one, before the counter was lost" }));
+  expect(bench.chat.outbox.of("room1")).toHaveLength(1);
+});
+
+test("being put into a new room, or added to one, counts as unread; what others do among themselves does not", () => {
+  const bench = withRoom();
+  const room = bench.chat.rooms.get("room1");
+  bench.hear(entry("room1", 11, { kind: "create", body: '{"name":"Birds","members":["tom","mei"]}' }));
+  bench.hear(entry("room1", 12, { kind: "join", body: '{"user":"mei","display":"Mei"}' }));
+  bench.hear(entry("room1", 13, { kind: "join", body: '{"user":"zoe","display":"Zoë"}' }));
+  expect(room && unread(room, "mei")).toBe(2);
+  expect(bench.chat.people.get("zoe")).toBe("Zoë");
 });
 
 test("unread counts what others wrote behind the read mark, here and on other devices", () => {
