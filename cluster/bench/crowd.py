@@ -107,7 +107,8 @@ class Crowd:
 
     def _add_device(self, user: int, position: int) -> Device:
         account = self._accounts[user][position]
-        device = Device(account, lambda: self._url(user), self.history, account.device, self._seed)
+        name = account.device or f"{account.user}-{position}"
+        device = Device(account, lambda: self._url(user), self.history, name, self._seed)
         device.on_answer = self._answered
         for room, users in self._rooms.items():
             if user in users:
@@ -146,12 +147,17 @@ class Crowd:
 
     def chat(self) -> None:
         """Everybody who is present posts, in bursts, until `hush`."""
-        self._chatters = [asyncio.ensure_future(self._chatter(device)) for device in self.present]
+        self._chatters = [chatter for chatter in self._chatters if not chatter.done()]
+        self._chatters += [asyncio.ensure_future(self._chatter(device)) for device in self.present]
 
-    async def hush(self) -> None:
+    def hush(self) -> None:
         """No new post from now on."""
         for chatter in self._chatters:
             chatter.cancel()
+
+    async def _gone(self) -> None:
+        """Wait for the chatters' end; raises what one of them failed with."""
+        self.hush()
         if self._chatters:
             await asyncio.wait(self._chatters)
         for chatter in self._chatters:
@@ -218,7 +224,7 @@ class Crowd:
 
     async def leave(self) -> None:
         """Everybody goes."""
-        await self.hush()
+        await self._gone()
         await asyncio.gather(*(device.stop() for device in self.devices))
 
     def verdict(self) -> list[Violation]:

@@ -31,6 +31,8 @@ class Result:
     plan: Plan
     ours: list[Sample] = field(default_factory=list)
     bare: list[Sample] = field(default_factory=list)
+    base: list[Sample] = field(default_factory=list)
+    """The same load on our server where nothing crosses a link; only for what links cost."""
     fsync_s: list[float] = field(default_factory=list)
     """Bare fsyncs on the server's disk, taken between the windows."""
 
@@ -39,6 +41,9 @@ class Result:
         """The number that `Plan.limit` speaks of: a multiple, bytes, or milliseconds."""
         if self.plan.figure == MEMORY:
             return self.value(self.ours)
+        if self.base:
+            # Both ends of a link work; the limit is for one of them.
+            return (self.value(self.ours) - self.value(self.base)) / 2 / self.value(self.bare)
         if self.plan.figure == ACK_P99:
             return self.value(self.ours) - percentile(self.fsync_s, 0.99) * 1e3
         return multiples(self.ours, self.bare, self.plan.figure)
@@ -70,6 +75,7 @@ class Result:
             "fsync_p99_ms": percentile(self.fsync_s, 0.99) * 1e3,
             "ours": [sample.as_json() for sample in self.ours],
             "bare": [sample.as_json() for sample in self.bare],
+            "base": [sample.as_json() for sample in self.base],
         }
 
 
@@ -105,30 +111,45 @@ async def run_plan(plan: Plan, ours: OpenSide, bare: OpenSide, *, rounds: int, s
 
 async def _rounds(result: Result, ours: OpenSide, bare: OpenSide, rounds: int, seconds: float, told: Told) -> None:
     plan = result.plan
-    seconds *= plan.seconds_scale
     with ours(plan) as our_side, bare(plan) as bare_side:
-        both = [(plan.make(our_side), result.ours, our_side), (plan.make(bare_side), result.bare, bare_side)]
-        for scenario, _, side in both:
-            told(f"{plan.name}: preparing {side.dialect.name}")
-            await scenario.prepare()
-        for number in range(rounds):
-            # Turn and turn about: what drifts during a pair of windows is not always to the same one's harm.
-            for scenario, samples, side in both if number % 2 else reversed(both):
-                told(f"{plan.name}: {side.dialect.name}, round {number + 1}")
-                samples.append(await scenario.window(seconds))
+        folder = our_side.target.folder
+
+        def between() -> None:
             if plan.figure == ACK_P99:
-                result.fsync_s += fsync_seconds(our_side.target.folder, _FSYNC_S)
-        await _finish([scenario for scenario, _, _ in both])
+                result.fsync_s += fsync_seconds(folder, _FSYNC_S)
+
+        turns = [Turn(our_side, plan.make(our_side), result.ours), Turn(bare_side, plan.make(bare_side), result.bare)]
+        await take_turns(plan, turns, rounds, seconds * plan.seconds_scale, told, between)
 
 
-async def _finish(scenarios: list[Scenario]) -> None:
-    for scenario in scenarios:
-        await scenario.finish()
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One of the servers that are measured in turns."""
+
+    side: Side
+    scenario: Scenario
+    samples: list[Sample]
+    """Where its windows go."""
 
 
-def steps(plan: Plan, rounds: int) -> int:
-    """How often `run_plan` calls `told`."""
-    return (2 * rounds + 2) if not plan.fresh else 4 * rounds
+async def take_turns(plan: Plan, turns: list[Turn], rounds: int, seconds: float, told: Told, between: Callable[[], None]) -> None:
+    """Prepare all, measure each in every round, finish all. `between` is called after each round."""
+    for turn in turns:
+        told(f"{plan.name}: preparing {turn.side.dialect.name}")
+        await turn.scenario.prepare()
+    for number in range(rounds):
+        # Turn and turn about: what drifts during a round is not always to the same one's harm.
+        for turn in turns if number % 2 else reversed(turns):
+            told(f"{plan.name}: {turn.side.dialect.name}, round {number + 1}")
+            turn.samples.append(await turn.scenario.window(seconds))
+        between()
+    for turn in turns:
+        await turn.scenario.finish()
+
+
+def steps(plan: Plan, rounds: int, servers: int = 2) -> int:
+    """How often measuring a plan calls `told`."""
+    return servers * (rounds + 1) if not plan.fresh else servers * 2 * rounds
 
 
 def unit_text(plan: Plan, value: float) -> str:

@@ -71,11 +71,19 @@ class Talker:
 
 
 class Pairs:
-    """`users` in pairs. With `in_flight` each keeps so many posts unanswered; with `rate` all send so many a second."""
+    """`users` in pairs. With `in_flight` each keeps so many posts unanswered; with `rate` all send so many a second.
 
-    def __init__(self, side: Side, *, users: int = 200, in_flight: int = 1, rate: float = 0.0, body_bytes: int = 100) -> None:
+    `idle` further users are connected and say nothing.
+    """
+
+    def __init__(
+        self, side: Side, *, users: int = 200, in_flight: int = 1, rate: float = 0.0, body_bytes: int = 100, idle: int = 0
+    ) -> None:
         self._side = side
         self._users = users
+        # further users who are connected and say nothing
+        self._idle = idle
+        self._silent: list[Member] = []
         self._in_flight = in_flight
         self._rate = rate
         self._body = b"x" * body_bytes
@@ -83,7 +91,8 @@ class Pairs:
 
     async def prepare(self) -> None:
         """Connect everyone and open the direct chats."""
-        members = await gather_members(self._side, self._users)
+        everybody = await gather_members(self._side, self._users + self._idle)
+        members, self._silent = everybody[: self._users], everybody[self._users :]
         for a, b in zip(members[::2], members[1::2], strict=True):
             from_a, from_b = await self._side.dialect.open_pair(a, b)
             tag = self._side.dialect.post_tag
@@ -157,3 +166,4 @@ class Pairs:
     async def finish(self) -> None:
         """Close all connections."""
         await dismiss([talker.client for talker in self._talkers])
+        await dismiss([member.client for member in self._silent])

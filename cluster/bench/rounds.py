@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from cluster.bench.crowd import Crowd
+from cluster.bench.device import Device
 from cluster.bench.judge import Violation
 
 _ANSWERS = (60, 700)
 """Answers to posts after which a round kills, drawn evenly."""
+_CUTS = 6
+"""How often connections are cut in a round without kills."""
 _AFTER_BURST_S = 0.008
 """At most so long after the last burst, drawn evenly, the kill comes: within a commit and what follows it."""
 _HELD = (0.0, 0.5, 1.0)
@@ -20,10 +23,13 @@ _HELD = (0.0, 0.5, 1.0)
 class Killable(Protocol):
     """A server of one or more processes on one data folder."""
 
+    def url(self, index: int) -> str:
+        """The edge for the user with this index."""
+
     async def start(self) -> None:
         """Start it on its old port and its old data; returns when it listens."""
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """SIGKILL to all of its processes; returns when none is left."""
 
 
@@ -58,9 +64,9 @@ async def _round(crowd: Crowd, server: Killable, number: int, told: Callable[[st
     await asyncio.sleep(crowd.rng.uniform(0.0, _AFTER_BURST_S))
     for device in present:
         device.repeats = crowd.rng.random() >= share
-    server.kill()
+    crowd.hush()
+    await server.kill()
     crowd.history.fault(f"all processes killed in round {number}")
-    await crowd.hush()
     unanswered = sum(device.unanswered() for device in present)
     told(f"round {number}: killed with {unanswered} posts under way, {share:.0%} of the devices held back")
     await server.start()
@@ -71,3 +77,28 @@ async def _round(crowd: Crowd, server: Killable, number: int, told: Callable[[st
         device.release()
     await crowd.answered(present, Limits.agree_s)
     await crowd.agree(present, Limits.agree_s)
+
+
+async def unrest_rounds(crowd: Crowd, count: int, told: Callable[[str], None]) -> list[Violation]:
+    """The same on a server that must not be killed: in each round devices lose their connections at random moments."""
+    await crowd.come(crowd.present)
+    for number in range(1, count + 1):
+        crowd.chat()
+        for _ in range(_CUTS):
+            await crowd.answers(crowd.rng.randint(1, _ANSWERS[0]), Limits.load_s)
+            await _cut(crowd.rng.sample(crowd.present, len(crowd.present) // 3))
+        crowd.hush()
+        crowd.history.fault(f"connections cut in round {number}")
+        told(f"round {number}: {sum(device.unanswered() for device in crowd.present)} posts under way")
+        await crowd.answered(crowd.present, Limits.agree_s)
+        await crowd.agree(crowd.present, Limits.agree_s)
+    await crowd.come(crowd.away)
+    await crowd.agree(crowd.devices, Limits.agree_s)
+    await crowd.leave()
+    return crowd.verdict()
+
+
+async def _cut(devices: Sequence[Device]) -> None:
+    for device in devices:
+        await device.stop()
+        device.start()

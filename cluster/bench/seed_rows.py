@@ -150,9 +150,10 @@ def room_rows(plot: Plot, plan: RoomPlan) -> Iterator[SlotRow]:
     for seq in range(2, plan.length + 1):
         index = plan.members[rng.randrange(len(plan.members))]
         device = device_of(plot.prefix, plot.seed, index)
-        n = numbers.last(device) + 1
+        record = numbers.of(device)
+        n = record.last + 1
         ident = f"{seq:010d}"
-        numbers.of(device).add(n, seq, ident)
+        record.add(n, seq, ident)
         body = _body(rng, plot.body_bytes)
         yield slot, EntryRow(room, seq, first_ms + seq * _STEP_MS, plot.user(index), device, n, ident, "text", body)
     yield slot, CheckpointRow(room, plan.length, plan.length, numbers.encode())

@@ -6,17 +6,25 @@ The command line of a cell stands here and nowhere else in this package.
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cluster import ray_instance
 from cluster.bench.dialect import Account, BareDialect, WarblerDialect
+from cluster.bench.lean_client import LoadError
 from cluster.bench.measure import with_children
 from cluster.bench.plans import Plan
 from cluster.bench.seed import seed_accounts
 from cluster.bench.side import Side
-from cluster.bench.target import SERVER_CORE, Target, started
+from cluster.bench.target import SERVER_CORE, Target, on_core, started
+from cluster.processes import session_members
+from cluster.settings import Settings
 
 BARE_PREFIX = "relay"
 PREFIX = "bench"
@@ -54,8 +62,9 @@ def read_accounts(path: Path) -> list[Account]:
 @contextlib.contextmanager
 def own_cell(data: Path, accounts: Sequence[Account], *, core: int | None = SERVER_CORE) -> Iterator[Side]:
     """One cell on a folder that has these accounts."""
+    began = time.perf_counter()
     with started(cell_command(data), core=core, environment=UNLIMITED) as (process, line):
-        target = Target((line.split()[1],), tuple(with_children([process.pid])), folder=data)
+        target = Target((line.split()[1],), tuple(with_children([process.pid])), folder=data, ready_s=time.perf_counter() - began)
         yield Side(target, WarblerDialect(accounts))
 
 
@@ -67,6 +76,37 @@ def fresh_cell(plan: Plan, folder: Path, *, core: int | None = SERVER_CORE) -> I
         accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX)]
         with own_cell(data, accounts, core=core) as side:
             yield side
+
+
+@contextlib.contextmanager
+def server_on_ray(plan: Plan, folder: Path, cells: int, *, core: int | None = SERVER_CORE) -> Iterator[Side]:
+    """`warbler up` with so many cells on an empty folder; Ray's own processes count apart."""
+    with tempfile.TemporaryDirectory(prefix="warbler-bench-", dir=folder) as name:
+        data = Path(name)
+        accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX)]
+        began = time.perf_counter()
+        _warbler("up", "--data", name, "--port", "0", "--cells", str(cells), "--detach", core=core)
+        try:
+            ready_s = time.perf_counter() - began
+            status = json.loads(_warbler("status", "--data", name, "--json"))
+            pids = tuple(int(cell["pid"]) for cell in status["cells"])
+            instance = ray_instance.running(Settings(data=data))
+            beside = [pid for pid in session_members(instance.session) if pid not in pids] if instance is not None else []
+            target = Target((status["url"].rstrip("/"),), pids, tuple(beside), data, ready_s)
+            yield Side(target, WarblerDialect(accounts))
+        finally:
+            _warbler("down", "--data", name)
+
+
+def _warbler(*arguments: str, core: int | None = None) -> str:
+    """Run a command to its end; its standard output."""
+    with on_core(core):
+        done = subprocess.run(
+            [sys.executable, "-m", "cluster.cli", *arguments], capture_output=True, text=True, check=False, env={**os.environ, **UNLIMITED}
+        )
+    if done.returncode != 0:
+        raise LoadError(f"warbler {arguments[0]} failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
 
 
 @contextlib.contextmanager

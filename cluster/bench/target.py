@@ -29,6 +29,8 @@ class Target:
     """Processes beside it, shown apart."""
     folder: Path = field(default_factory=Path.cwd)
     """On the disk that it writes to."""
+    ready_s: float = 0.0
+    """From its start until it listened."""
 
     def url(self, index: int) -> str:
         """The edge of the client with this index."""
@@ -36,18 +38,24 @@ class Target:
 
 
 @contextlib.contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """What is started inside runs on this core: affinity is inherited, by threads of the first moment too."""
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    pin(0, core)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
 def started(
     command: Sequence[str], *, core: int | None, environment: dict[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server process on a core, and the line that it printed when it was ready; killed at the end."""
-    # The affinity is inherited: set before the start, it also holds for threads that are made in the first moment.
-    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    pin(0, core)
-    try:
+    with on_core(core):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
-    finally:
-        if before is not None:
-            os.sched_setaffinity(0, before)
     try:
         yield process, _ready_line(process, command)
     finally:

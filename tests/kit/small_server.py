@@ -43,7 +43,7 @@ class SmallServer:
         self._server = await serve(self._handle, "127.0.0.1", self._port, compression=None)
         self._port = next(iter(self._server.sockets)).getsockname()[1]
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """Cut every connection in the middle of whatever it does, and stop listening."""
         self._kills += 1
         if self._server is not None:

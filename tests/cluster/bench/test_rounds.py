@@ -28,7 +28,7 @@ def check(server: SmallServer, rounds: int = 2, seed: int = 7) -> tuple[Crowd, s
             violations = await kill_rounds(crowd, server, rounds, lambda what: None)
         finally:
             await crowd.leave()
-            server.kill()
+            await server.kill()
         return crowd, {violation.kind for violation in violations}
 
     return uvloop.run(run())
