@@ -11,6 +11,9 @@ import { happening, mergeInfo, newRoom, type Room } from "./room";
 import { keep, revive, type Change, type Snapshot } from "./snapshot";
 import { Upkeep } from "./upkeep";
 
+/** Far more than a tab can hand over before it hears that the first was taken up. */
+const MAX_QUEUED_IDS = 1_000;
+
 export interface Me {
   user: string;
   device: string;
@@ -36,6 +39,8 @@ export class Chat {
   leading = false;
   /** The conversation on screen: its pages come first. */
   open: string | undefined;
+  /** Ids of posts that were queued here: a tab that is unsure hands one over twice. */
+  private queued = new Set<string>();
   private dirtyRooms = new Set<string>();
   private goneRooms = new Set<string>();
   private dirtyLanes = new Set<string>();
@@ -242,11 +247,20 @@ export class Chat {
 
   /** Queue a text. It is on its way once it is kept (the owner stores, then pumps). */
   post(room: string, id: string, body: string): OutPost | undefined {
-    if (this.outbox.has(room, id)) return undefined;
+    const isKnown = this.queued.has(id) || this.outbox.has(room, id) || this.rooms.get(room)?.log.entries.some((entry) => entry.id === id);
+    if (isKnown) return undefined;
+    this.remember(id);
     const post = this.outbox.add(room, id, body, this.port.now());
     this.touchLane(room);
     this.port.changed(undefined);
     return post;
+  }
+
+  private remember(id: string): void {
+    this.queued.add(id);
+    if (this.queued.size <= MAX_QUEUED_IDS) return;
+    const [oldest] = this.queued;
+    if (oldest !== undefined) this.queued.delete(oldest);
   }
 
   retryPost(room: string, id: string, newId: string): void {

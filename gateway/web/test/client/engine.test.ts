@@ -162,6 +162,18 @@ test("a post that the leader sent before it went is not sent again by the next",
   expect(second.unanswered("room1")).toEqual([]);
 });
 
+test("a post that a tab hands over twice is sent once, also when the first was stored meanwhile", async () => {
+  await connected();
+  const second = await browser.tab();
+  second.post("room1", "once");
+  await quiet();
+  const [, id] = browser.socketNow.posts()[0] ?? ["", ""];
+  browser.socketNow.say({ t: "sent", room: "room1", n: 1, seq: 1, at: 1 });
+  browser.channel().postMessage({ k: "post", room: "room1", id: id as string, body: "once" });
+  await quiet();
+  expect(browser.socketNow.posts()).toHaveLength(1);
+});
+
 test("what one tab has read is read in the others, and told once", async () => {
   const first = await connected();
   const second = await browser.tab();

@@ -93,7 +93,7 @@ export class Browser {
     return socket;
   }
 
-  private channel(): TabChannel {
+  channel(): TabChannel {
     const others = this.channels;
     const own: TabChannel = {
       onmessage: null,
