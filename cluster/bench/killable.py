@@ -56,6 +56,10 @@ class CellProcess:
             kill_now([self._process.pid] if self._process.returncode is None else [])
             await self._process.wait()
 
+    async def end(self) -> None:
+        """The same: nothing else is left of it."""
+        await self.kill()
+
 
 class RayServer:
     """`warbler up`: supervisor, cells and Ray's own processes."""

@@ -8,7 +8,7 @@ import uvloop
 from cluster.bench.crowd import DEVICES, Crowd, Shape
 from cluster.bench.dialect import Account
 from cluster.bench.lean_client import LoadError
-from cluster.bench.rounds import Limits, kill_rounds
+from cluster.bench.rounds import Limits, kill_rounds, unrest_rounds
 from tests.kit.small_server import SmallServer
 
 SHAPE = Shape(users=6, directs=3, groups=2, group_members=3, hall_members=8)
@@ -57,3 +57,19 @@ def test_a_server_that_drops_a_delivery_without_telling_heads_is_caught(monkeypa
     monkeypatch.setattr(Limits, "agree_s", 1.0)
     with pytest.raises(LoadError, match=r"not everybody has everything after 1 s: dev"):
         check(SmallServer(frozenset({"drops deliveries", "hides heads"})))
+
+
+def test_a_server_that_must_not_be_killed_is_checked_by_cutting_connections() -> None:
+    async def run() -> tuple[Crowd, set[str]]:
+        server = SmallServer()
+        await server.start()
+        crowd = Crowd(accounts(SHAPE.accounts), server.url, SHAPE, seed=11)
+        await crowd.make_rooms()
+        crowd.make_devices()
+        violations = await unrest_rounds(crowd, 2, lambda what: None)
+        await server.kill()
+        return crowd, {violation.kind for violation in violations}
+
+    crowd, kinds = uvloop.run(run())
+    assert kinds == set()
+    assert len(crowd.history.faults) == 2
