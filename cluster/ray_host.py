@@ -30,7 +30,7 @@ class RayHost:
         """Join the running instance, by its address and never by what an address file says. Raises `StartProblem`."""
         instance = running(self._settings)
         if instance is None or not instance.address:
-            raise StartProblem(f"No server is running on {self._settings.data}; start it with `warbler up`.")
+            raise StartProblem(f"The Ray of {self._settings.data} is not up.")
         check_token(self._settings)
         try:
             ray.init(

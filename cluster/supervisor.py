@@ -226,19 +226,18 @@ class Supervisor:
     async def _push(self) -> None:
         """Everybody hears of the stored view; who does not act on it in time is ended by its keeper."""
         version, data = self._membership.encoded()
-        if version:
-            living = [child for child in self.children.values() if child.port is not None and child.process is not None]
-            await asyncio.gather(*(self._tell(child, version, data) for child in living))
+        if version and not self.stopping:
+            joined = [child for child in self.children.values() if child.process is not None]
+            await asyncio.gather(*(self._tell(child.life, child.port, child.process, data) for child in joined if child.port is not None))
 
-    async def _tell(self, child: Child, version: int, data: bytes) -> None:
-        life, port = child.life, child.port
-        assert port is not None
+    async def _tell(self, life: str, port: CellPort, process: ProcessId | None, data: bytes) -> None:
         try:
             async with asyncio.timeout(VIEW_LIMIT_S):
                 await port.apply_view(data)
         except Exception as error:  # noqa: BLE001 - dead, frozen or broken: its keeper hears of the end of its process
-            _log.error("view_not_applied", cell=child.name, life=life, view=version, error=error)
-            await self._hands.kill(life, child.process)
+            if life in self._membership.unsealed():
+                _log.error("view_not_applied", life=life, error=error)
+                await self._hands.kill(life, process)
 
     async def _balance(self) -> None:
         """Give returned cells their groups back, a few at a time."""

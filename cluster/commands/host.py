@@ -7,7 +7,8 @@ import importlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cluster import ray_environment
+from cluster import ray_environment, ray_instance
+from cluster.problems import StartProblem
 from cluster.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def load_host(settings: Settings) -> RayHost:
 @contextlib.contextmanager
 def connected_host(settings: Settings) -> Iterator[RayHost]:
     """Connected to the running instance. Raises `StartProblem`."""
+    if ray_instance.running(settings) is None:
+        raise StartProblem(f"No server is running on {settings.data}; start it with `warbler up`.")
     host = load_host(settings)
     host.connect()
     try:

@@ -46,9 +46,10 @@ def command(ctx: click.Context, foreground: bool) -> None:
         if found is None:
             end(host, settings)
         raise
+    ended = _when_signalled() if foreground else None
     _welcome(console, settings, status, None if found else time.monotonic() - started, foreground)
-    if foreground:
-        _follow(console, host, settings)
+    if ended is not None:
+        _follow(console, host, settings, ended)
     else:
         host.disconnect()
 
@@ -115,11 +116,16 @@ def _welcome(console: Console, settings: Settings, status: dict[str, Any], took_
     console.print("  stop   Ctrl-C" if foreground else "  stop   warbler down")
 
 
-def _follow(console: Console, host: RayHost, settings: Settings) -> None:
-    """Tell what changes, until a signal ends the server."""
+def _when_signalled() -> threading.Event:
+    """Set when this process is asked to end."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
+    return ended
+
+
+def _follow(console: Console, host: RayHost, settings: Settings, ended: threading.Event) -> None:
+    """Tell what changes, until a signal ends the server."""
     states: dict[str, tuple[str, int]] = {}
     heard_at = time.monotonic()
     while not ended.wait(FOLLOW_S):

@@ -1,0 +1,164 @@
+"""The real thing: cells on Ray, started and ended by the command line, killed in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cluster.processes import session_members
+from cluster.ray_environment import read_instance, token_file
+from cluster.settings import Settings
+
+pytestmark = pytest.mark.slow
+LIMIT_S = 60.0
+
+
+class Server:
+    """A data folder and the commands on it, each in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(data=folder / "data")
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("WARBLER_", "RAY_"))}
+
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "cluster.cli", *arguments, "--data", str(self.settings.data)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env={**self.environment, **variables})
+
+    def up(self) -> str:
+        done = self.run("up", "--port", "0", "--cells", "2", "--shards", "4", "--detach")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def status(self) -> dict[str, Any]:
+        done = self.run("status", "--json")
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def cells(self) -> dict[str, dict[str, Any]]:
+        return {cell["name"]: cell for cell in self.status()["cells"]}
+
+    def until(self, what: Callable[[dict[str, dict[str, Any]]], bool]) -> dict[str, dict[str, Any]]:
+        end = time.monotonic() + LIMIT_S
+        while time.monotonic() < end:
+            cells = self.cells()
+            if all(cell["state"] == "serving" and "slots" in cell for cell in cells.values()) and what(cells):
+                return cells
+        raise AssertionError(f"not within {LIMIT_S} s; now: {cells}")
+
+    def processes(self) -> list[int]:
+        instance = read_instance(self.settings)
+        return session_members(instance.session) if instance is not None else []
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("ray"))
+    told = server.up()
+    assert "Warbler is ready: http://127.0.0.1:" in told
+    yield server
+    server.run("down")
+    assert server.processes() == []
+
+
+def shared(cells: dict[str, dict[str, Any]]) -> bool:
+    return sorted(cell["slots"] for cell in cells.values()) == [2048, 2048]
+
+
+def test_two_cells_share_slots_and_port_and_answer(server: Server) -> None:
+    cells = server.until(shared)
+    assert len({cell["pid"] for cell in cells.values()}) == 2
+    assert len({cell["port"] for cell in cells.values()}) == 1
+    url = server.status()["url"]
+    assert httpx.get(f"{url}healthz").json()["ok"] is True
+
+
+def test_nothing_of_ray_listens_beyond_this_machine(server: Server) -> None:
+    inodes = {
+        os.readlink(link)[8:-1]
+        for pid in server.processes()
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if link.is_symlink() and os.path.lexists(link) and os.readlink(link).startswith("socket:")
+    }
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    listening = {row[1].rsplit(":", 1)[0] for row in rows if row[3] == "0A" and row[9] in inodes}
+    assert listening <= {"0100007F", "0000000000000000FFFF00000100007F"}
+    assert listening
+
+
+def test_accounts_are_made_by_the_running_server(server: Server) -> None:
+    made = server.run("accounts", "create", "anna", WARBLER_PASSWORD="correct horse")
+    assert json.loads(made.stdout)["user"] == "anna", made.stderr
+    again = server.run("accounts", "create", "anna", WARBLER_PASSWORD="correct horse")
+    assert (again.returncode, again.stderr) == (1, "warbler: anna: That name is taken.\n")
+
+
+def test_a_second_start_takes_the_running_server_over(server: Server) -> None:
+    before = {cell["life"] for cell in server.cells().values()}
+    assert "it was running already" in server.up()
+    assert {cell["life"] for cell in server.cells().values()} == before
+
+
+def test_a_killed_cell_is_back_with_its_slots_and_the_other_never_ended(server: Server) -> None:
+    before = server.until(shared)
+    os.kill(before["cell-1"]["pid"], signal.SIGKILL)
+    after = server.until(lambda cells: shared(cells) and cells["cell-1"]["pid"] != before["cell-1"]["pid"])
+    assert after["cell-1"]["restarts"] == before["cell-1"]["restarts"] + 1
+    assert after["cell-2"]["life"] == before["cell-2"]["life"]
+    assert after["cell-1"]["port"] == before["cell-1"]["port"]
+
+
+def test_a_killed_supervisor_is_back_and_adopts_the_living_cells(server: Server) -> None:
+    before = server.status()
+    os.kill(before["pid"], signal.SIGKILL)
+    end = time.monotonic() + LIMIT_S
+    while (found := server.run("status", "--json")).returncode or json.loads(found.stdout)["pid"] == before["pid"]:
+        assert time.monotonic() < end
+    cells = server.until(shared)
+    assert {cell["life"] for cell in cells.values()} == {cell["life"] for cell in before["cells"]}
+
+
+def test_without_its_token_the_running_server_cannot_be_reached_and_that_is_said(server: Server) -> None:
+    token = token_file(server.settings)
+    kept = token.rename(token.with_suffix(".kept"))
+    done = server.run("status", "--once")
+    kept.rename(token)
+    assert done.returncode == 1
+    assert done.stderr.startswith("warbler: Ray's token ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_after_everything_was_killed_it_starts_again_with_what_was_stored(server: Server) -> None:
+    lives = {cell["life"] for cell in server.cells().values()}
+    for pid in server.processes():
+        os.kill(pid, signal.SIGKILL)
+    assert "it was running already" not in server.up()
+    assert lives.isdisjoint(cell["life"] for cell in server.cells().values())
+    shown = server.run("accounts", "show", "anna")
+    assert json.loads(shown.stdout)["user"] == "anna"
+
+
+def test_in_the_foreground_it_ends_with_a_signal_and_leaves_nothing(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    command = [sys.executable, "-m", "cluster.cli", "up", "--port", "0", "--cells", "1", "--data", str(server.settings.data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=server.environment) as process:
+        assert process.stdout is not None
+        assert "Warbler is ready" in process.stdout.readline()
+        folder = read_instance(server.settings)
+        assert folder is not None
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.wait(60) == 0
+    assert "Warbler was stopped." in rest
+    assert session_members(folder.session) == []
+    assert not Path(folder.folder).exists()

@@ -1,0 +1,301 @@
+"""The supervisor over scripted processes: deaths, adoption, moves, failures at the start. No Ray, no waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.runtime.view import CellInfo, View
+from actors.store.cluster_file import ClusterFile, create
+from cluster.membership import Membership
+from cluster.problems import StartProblem
+from cluster.processes import ProcessId
+from cluster.stats import CellStats
+from cluster.supervisor import Supervisor, Wanted
+
+SHARDS = 4
+
+
+class ScriptedCell:
+    """A process that does what the test says."""
+
+    def __init__(self, machine: Machine, name: str, life: str) -> None:
+        self.name, self.life, self.machine = name, life, machine
+        self.views: list[View] = []
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.port = 0
+        self.stopped = False
+
+    async def start(self) -> tuple[CellInfo, ProcessId]:
+        if self.machine.start_problem:
+            raise StartProblem(self.machine.start_problem)
+        return CellInfo(self.life, self.name), ProcessId(1000 + len(self.machine.cells), self.life)
+
+    async def apply_view(self, data: bytes) -> None:
+        view = View.decode(data)
+        for life in set(view.owner_lives) - {None, self.life}:
+            assert life not in self.machine.unsealed_dead(), "a view was acted on while the dead could still commit"
+        self.views.append(view)
+        self.machine.told.set()
+
+    async def release(self, groups: list[int]) -> None:
+        if self.life in self.machine.silent:
+            self.machine.refusals += 1
+            raise TimeoutError
+        self.machine.released.append((self.life, groups))
+
+    async def open_doors(self, port: int) -> int:
+        if self.machine.door_problem:
+            raise StartProblem(self.machine.door_problem)
+        self.port = port or 5555
+        return self.port
+
+    async def stats(self) -> CellStats:
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    async def gone(self) -> str:
+        return await asyncio.shield(self.ended)
+
+
+class Machine:
+    """All processes; implements `Hands`."""
+
+    def __init__(self, membership: Membership) -> None:
+        self.membership = membership
+        self.cells: dict[str, ScriptedCell] = {}
+        self.living: dict[str, ScriptedCell] = {}
+        self.killed: list[str] = []
+        self.released: list[tuple[str, list[int]]] = []
+        self.silent: set[str] = set()
+        self.refusals = 0
+        self.start_problem = self.door_problem = ""
+        self.told = asyncio.Event()
+
+    async def launch(self, name: str, life: str) -> ScriptedCell:
+        cell = ScriptedCell(self, name, life)
+        self.cells[life] = self.living[life] = cell
+        return cell
+
+    async def find(self, name: str, life: str) -> ScriptedCell | None:
+        return self.living.get(life)
+
+    async def kill(self, life: str, process: ProcessId | None) -> None:
+        assert life in self.membership.unsealed(), "sealed before it was dead"
+        self.killed.append(life)
+        self.die(life)
+
+    def die(self, life: str) -> None:
+        cell = self.living.pop(life, None)
+        if cell is not None and not cell.ended.done():
+            cell.ended.set_result("killed")
+
+    def unsealed_dead(self) -> set[str]:
+        return {life for life in self.membership.unsealed() if life not in self.living}
+
+    def of(self, name: str) -> ScriptedCell:
+        return next(cell for cell in self.living.values() if cell.name == name)
+
+
+class Town:
+    """A supervisor at work."""
+
+    def __init__(self, folder: Path, cells: int, machine: Machine | None = None, membership: Membership | None = None) -> None:
+        self.membership = membership or Membership(ClusterFile(folder))
+        self.machine = machine or Machine(self.membership)
+        self.pauses: list[float] = []
+        names = tuple(f"cell-{number}" for number in range(1, cells + 1))
+        self.supervisor = Supervisor(self.membership, self.machine, Wanted(names, 0), sleep=self._sleep)
+        self.task = asyncio.get_running_loop().create_task(self.supervisor.run())
+
+    async def _sleep(self, pause: float) -> None:
+        self.pauses.append(pause)
+        await asyncio.sleep(0)
+
+    async def until(self, what: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not what():
+                assert not self.task.done() or self.task.result() is None
+                await asyncio.sleep(0)
+
+    async def until_settled(self) -> None:
+        """Everybody serves, and nothing is left to move."""
+        share = SHARDS // len(self.supervisor.children)
+        await self.until(lambda: all(child.state == "serving" for child in self.supervisor.children.values()))
+        await self.until(lambda: all(self.shares().get(cell.life) == share for cell in self.machine.living.values()))
+        await self.until(lambda: all(cell.views and cell.views[-1].version == self.view.version for cell in self.machine.living.values()))
+
+    @property
+    def view(self) -> View:
+        view = self.membership.view()
+        assert view is not None
+        return view
+
+    def shares(self) -> dict[str | None, int]:
+        owners = self.view.owner_lives
+        return {life: owners.count(life) for life in owners}
+
+    async def crash(self) -> None:
+        """The supervisor's own process dies; cells go on."""
+        self.task.cancel()
+        for task in self.supervisor._tasks:
+            task.cancel()
+        await asyncio.gather(self.task, *self.supervisor._tasks, return_exceptions=True)
+
+
+def play(folder: Path, scenario: Callable[[Path], Coroutine[Any, Any, None]]) -> None:
+    create(folder, SHARDS, b"testtest", 0)
+    asyncio.run(scenario(folder))
+
+
+def test_all_cells_come_up_share_the_port_and_own_equal_parts(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        assert {cell.port for cell in town.machine.living.values()} == {5555}
+        assert sorted(town.shares().values()) == [2, 2]
+        assert town.machine.killed == []
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_a_dead_cell_is_sealed_then_replaced_by_a_new_life_and_gets_its_part_back(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        dead = town.machine.of("cell-1").life
+        town.machine.die(dead)
+        await town.until(lambda: dead not in town.membership.unsealed())
+        await town.until_settled()
+        reborn = town.machine.of("cell-1")
+        assert reborn.life != dead
+        assert town.supervisor.children["cell-1"].restarts == 1
+        assert town.view.cell(dead) is None
+        assert sorted(town.shares().values()) == [2, 2]
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_the_other_cell_takes_everything_over_before_the_dead_one_is_back(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        survivor = town.machine.of("cell-2")
+        town.machine.start_problem = "no memory"
+        town.machine.die(town.machine.of("cell-1").life)
+        await town.until(lambda: survivor.views[-1].owner_lives == (survivor.life,) * SHARDS)
+        assert town.supervisor.children["cell-2"].restarts == 0
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_a_cell_that_cannot_start_is_tried_again_after_growing_pauses_and_says_why(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 1)
+        town.machine.door_problem = "Port 1 cannot be listened on."
+        child = town.supervisor.children["cell-1"]
+        await town.until(lambda: child.restarts >= 6)
+        assert child.problem == "Port 1 cannot be listened on."
+        assert [pause for pause in town.pauses if pause > 1.0][:2] == [2.0, 4.0]
+        town.machine.door_problem = ""
+        await town.until(lambda: child.state == "serving")
+        assert child.problem == ""
+        assert len(town.membership.unsealed()) == 1
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_a_supervisor_that_returns_adopts_the_living_and_buries_the_dead(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        alive, dead = town.machine.of("cell-1").life, town.machine.of("cell-2").life
+        await town.crash()
+        town.machine.die(dead)
+        town.machine.killed.clear()
+        town = Town(folder, 2, town.machine, town.membership)
+        await town.until_settled()
+        assert town.machine.of("cell-1").life == alive
+        assert town.machine.of("cell-2").life != dead
+        assert alive not in town.machine.killed
+        assert dead not in town.membership.unsealed()
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_a_life_that_is_in_no_view_and_no_longer_wanted_is_killed_and_sealed(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        cluster = ClusterFile(folder)
+        membership = Membership(cluster)
+        half_started, unwanted = membership.new_life("cell-1"), membership.new_life("cell-9")
+        membership.join(CellInfo(unwanted, "cell-9"))
+        town = Town(folder, 1, membership=membership)
+        await town.until_settled()
+        assert {half_started, unwanted} <= set(town.machine.killed)
+        assert town.view.cell(unwanted) is None
+        assert town.membership.unsealed() == [town.machine.of("cell-1").life]
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_an_owner_that_does_not_let_go_keeps_its_groups_and_is_not_killed(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        town.machine.silent = _Everyone()
+        await town.until(lambda: all(child.state == "serving" for child in town.supervisor.children.values()))
+        await town.until(lambda: town.machine.refusals > 0 and town.view.moves == ())
+        assert list(town.shares().values()) == [SHARDS]
+        assert town.machine.killed == []
+        town.machine.silent = set()
+        await town.until_settled()
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_stopping_ends_cells_in_good_order_and_leaves_nobody_who_could_commit(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        await town.supervisor.stop(1.0)
+        assert all(cell.stopped for cell in town.machine.cells.values())
+        assert town.membership.unsealed() == []
+        assert town.view.cells == ()
+        assert [child.state for child in town.supervisor.children.values()] == ["stopped", "stopped"]
+
+    play(tmp_path, scenario)
+
+
+def test_a_cell_that_does_not_act_on_a_view_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        deaf = town.machine.of("cell-2")
+
+        async def refuse(data: bytes) -> None:
+            raise StartProblem("the disk is gone")
+
+        monkeypatch.setattr(deaf, "apply_view", refuse)
+        town.machine.die(town.machine.of("cell-1").life)
+        await town.until(lambda: deaf.life in town.machine.killed)
+        await town.until_settled()
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+class _Everyone(set[str]):
+    def __contains__(self, life: object) -> bool:
+        return True
