@@ -70,7 +70,7 @@ class CellApp:
         sealer = Sealer(self._folder.master, self._folder.cluster)
         clock = LoopClock(loop)
         self.store = SqliteStore(self._folder.path, shards, self.who.life, sealer, loop.call_soon, loop.call_soon_threadsafe)
-        edges = Edges(encode, frame_text, _read_token, self._verdicts, SessionLimits(), self.settings.max_connections)
+        edges = Edges(encode, frame_text, _read_token, self._verdicts, _session_limits(self.settings), self.settings.max_connections)
         self.chat = ChatCell(self.who.life, clock, self.store, edges, _report)
         self.chat.cell.on_lost_ownership(self._lost_ownership)
         secret = self._folder.link_secret
@@ -154,6 +154,11 @@ class CellApp:
     def pid(self) -> int:
         """The process."""
         return os.getpid()
+
+
+def _session_limits(settings: Settings) -> SessionLimits:
+    posts, requests = settings.posts_per_second, settings.requests_per_second
+    return SessionLimits(posts_per_s=posts, posts_burst=5 * posts, requests_per_s=requests, requests_burst=4 * requests)
 
 
 def _read_token(text: str) -> tuple[str, bytes]:
