@@ -71,6 +71,8 @@ class Client:
         try:
             while not self._talk.is_welcomed:
                 await self._next_news()
+            # where new rooms begin is decided now, also for a run that follows a crash of this one
+            await asyncio.to_thread(self._state.save, self._talk.saved())
         except BaseException:
             await self._stop()
             raise

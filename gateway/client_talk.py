@@ -27,7 +27,8 @@ ACK_INTERVAL_S = 2.0
 REPAIR_WAIT_S = 1.0
 """Before a pull that was refused is repeated, where the refusal names no time."""
 
-_decode_event = msgspec.json.Decoder(e.AnyEvent).decode
+decode_event: Callable[[str | bytes], e.Event] = msgspec.json.Decoder(e.AnyEvent).decode
+"""One frame of a server."""
 _decode_tag = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.encode
 _TAGS = frozenset(kind.__struct_config__.tag for kind in e.AnyEvent.__args__)
@@ -112,7 +113,7 @@ class Talk:
     def receive(self, text: str | bytes, now: float) -> None:
         """One frame of the server. Frames of kinds that this version does not know are passed over."""
         try:
-            event = _decode_event(text)
+            event = decode_event(text)
         except msgspec.ValidationError:
             if _decode_tag(text).get("t") in _TAGS:
                 raise

@@ -232,15 +232,20 @@ def test_a_state_that_is_damaged_is_told_at_the_start(tmp_path: Path) -> None:
     with_live(main)
 
 
-def test_a_state_that_cannot_be_saved_ends_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_cannot_be_saved_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.client.SAVE_INTERVAL_S", 0.01)
 
     async def main(live: Live) -> None:
         await live.register("alice", "bob")
-        folder = tmp_path / "gone"
-        client = Client(live.url, token("alice"), state=FileState(folder / "state.json"))
         with pytest.raises(FileNotFoundError):
-            async with client as alice:
+            async with Client(live.url, token("alice"), state=FileState(tmp_path / "never" / "state.json")):
+                raise AssertionError("it connected")
+        folder = tmp_path / "for a while"
+        folder.mkdir()
+        with pytest.raises(OSError, match="for a while"):
+            async with Client(live.url, token("alice"), state=FileState(folder / "state.json")) as alice:
+                (folder / "state.json").unlink()
+                folder.rmdir()
                 await alice.direct("bob")
                 await texts(alice, 100)
 

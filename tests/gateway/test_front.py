@@ -18,6 +18,7 @@ from gateway.front import HEAD_TIMEOUT_S, MAX_HEAD_BYTES, Door, Front
 from gateway.http_side import REQUEST_TIMEOUT_S, HttpConnection, StartupFailed
 from gateway.hub import Hub
 from gateway.loop_clock import LoopClock
+from tests.kit.calls import called
 from tests.kit.clock import Clock
 from tests.kit.live import plain_app
 from tests.kit.wire_ends import HEAD, HELLO, RecordedSessions, echo_pings, frame
@@ -154,19 +155,6 @@ def test_a_head_that_is_too_long_is_refused() -> None:
         assert answer.startswith(b"HTTP/1.1 200")
 
     serve(main)
-
-
-def called(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> asyncio.Event:
-    """An event that is set when a method of this class has been called."""
-    event, method = asyncio.Event(), getattr(owner, name)
-
-    def calling(*args: Any) -> Any:
-        result = method(*args)
-        event.set()
-        return result
-
-    monkeypatch.setattr(owner, name, calling)
-    return event
 
 
 def test_a_head_that_does_not_come_to_its_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
