@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
-from actors.messages.delivery import AdoptSessions, Fanout, HeadTold, Relayed, RelayHead
+from actors.edge import LocalSessions
+from actors.messages.delivery import AdoptSessions, Fanout, HeadTold, Relayed, RelayHead, SessionsGone
 from actors.messages.routes import Follow, Followed, Route, Unfollow
 from actors.places import Places
 from actors.routes import RouteTable
@@ -35,8 +36,9 @@ class Audience(Protocol):
 class ByMember:
     """Follows the routes of the members, wherever their tables are."""
 
-    def __init__(self, ctx: Context, places: Places, table: RouteTable) -> None:
+    def __init__(self, ctx: Context, places: Places, table: RouteTable, here: LocalSessions) -> None:
         self._ctx = ctx
+        self._here = here
         self._room = name_of(ctx.me)
         self._places = places
         self._table = table
@@ -137,11 +139,18 @@ class ByMember:
     # --- sending -----------------------------------------------------------------------------------------------------
 
     def fan_out(self, first: int, texts: Sequence[bytes], senders: Sequence[str], left: Sequence[str] = ()) -> None:
-        """One envelope per edge cell."""
+        """One envelope per edge cell; sessions of this cell are a call away."""
         head = first + len(texts) - 1
+        own = self._places.life
+        gone: list[ActorId] = []
         for life, sessions in self._edges.items():
-            message = Fanout(self._ctx.me, self._room, head, list(texts), list(senders), list(sessions))
-            self._ctx.tell(pinned_id("edge", life), message)
+            if life == own:
+                gone = self._here.deliver(sessions, self._room, head, texts, senders)
+            else:
+                message = Fanout(self._ctx.me, self._room, head, list(texts), list(senders), list(sessions))
+                self._ctx.tell(pinned_id("edge", life), message)
+        if gone:
+            self._ctx.tell(self._ctx.me, SessionsGone(gone))
 
     def show(self, text: bytes, sender: str) -> None:
         """One envelope per edge cell, without a seq."""

@@ -47,9 +47,9 @@ class ChatCell:
     def __init__(self, life: str, scheduler: Scheduler, store: Store, edges: Edges, report: Report | None = None) -> None:
         self.life = life
         self.store = store
-        self.tables = new_tables()
+        self.tables = new_tables(edges.frame)
         self.cell = Cell(life, scheduler, [], report=report)
-        self.cell.add_kinds(chat_kinds(self.cell, store, self.tables, edges.encode, edges.frame))
+        self.cell.add_kinds(chat_kinds(self.cell, store, self.tables, edges.encode))
         ports = SessionPorts(self.cell, self.tables.sessions, edges.verdicts, edges.read_token, edges.limits)
         self.sessions = SessionHost(self.cell, ports, edges.max_sessions)
         self.view: View | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Protocol
 
 from actors.messages.delivery import Fanout, SessionsGone
@@ -15,7 +15,10 @@ TICK_S = 1.0
 
 
 class LocalSession(Protocol):
-    """A session, as edge and relays of its own cell see it. They share memory: a delivery costs a call."""
+    """A session, as rooms, edge and relays of its own cell see it. They share memory: a delivery costs a call."""
+
+    def accepted(self, room: str, n: int, seq: int, at: int) -> None:
+        """The post `n` is stored."""
 
     def deliver(self, room: str, head: int, payload: Payload) -> None:
         """Hand over encoded entries up to `head` (0: no seq)."""
@@ -23,9 +26,73 @@ class LocalSession(Protocol):
     def tick(self) -> None:
         """A second has passed."""
 
+    def broken(self, error: Exception) -> None:
+        """One of the calls above raised: a session's fault is not its caller's."""
+
 
 class LocalSessions(dict[ActorId, LocalSession]):
     """The live sessions of this cell."""
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__()
+        self._frame = frame
+
+    def accepted(self, origin: ActorId, room: str, n: int, seq: int, at: int) -> bool:
+        """Tell a session that its post is stored; False where it is not here."""
+        session = self.get(origin)
+        if session is None:
+            return False
+        try:
+            session.accepted(room, n, seq, at)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the session's
+            session.broken(error)
+        return True
+
+    def deliver(self, targets: Sequence[ActorId], room: str, head: int, texts: Sequence[bytes], senders: Sequence[str]) -> list[ActorId]:
+        """Give every target the texts that it did not write; returns those that are not here."""
+        if len(texts) == 1:
+            return self._deliver_one(targets, room, head, Payload(texts[0]), senders[0])
+        frame = self._frame
+        framed = [frame(text) for text in texts]
+        everything = _joined(framed)
+        special = set(senders)
+        gone: list[ActorId] = []
+        for target in targets:
+            session = self.get(target)
+            if session is None:
+                gone.append(target)
+                continue
+            payload: Payload | None = everything
+            if target in special:
+                mine = [part for part, sender in zip(framed, senders, strict=True) if sender != target]
+                payload = _joined(mine) if mine else None
+            if payload is not None:
+                try:
+                    session.deliver(room, head, payload)
+                except Exception as error:  # noqa: BLE001
+                    session.broken(error)
+        return gone
+
+    def _deliver_one(self, targets: Sequence[ActorId], room: str, head: int, payload: Payload, sender: str) -> list[ActorId]:
+        gone: list[ActorId] = []
+        for target in targets:
+            if target == sender:
+                continue
+            session = self.get(target)
+            if session is None:
+                gone.append(target)
+                continue
+            try:
+                session.deliver(room, head, payload)
+            except Exception as error:  # noqa: BLE001
+                session.broken(error)
+        return gone
+
+
+def _joined(frames: list[bytes]) -> Payload:
+    payload = Payload(b"")
+    payload.framed = b"".join(frames)
+    return payload
 
 
 class Edge(Actor):
@@ -33,10 +100,9 @@ class Edge(Actor):
 
     rank = 9
 
-    def __init__(self, ctx: Context, sessions: LocalSessions, frame: Frame) -> None:
+    def __init__(self, ctx: Context, sessions: LocalSessions) -> None:
         self._ctx = ctx
         self._sessions = sessions
-        self._frame = frame
 
     async def on_start(self) -> None:
         """The edge's clock begins."""
@@ -52,51 +118,6 @@ class Edge(Actor):
     @handles(Fanout)
     def on_fanout(self, message: Fanout) -> None:
         """Hand the texts to the sessions; a sender does not get its own."""
-        gone = deliver_all(self._sessions, message.sessions, message.room, message.head, message.texts, message.senders, self._frame)
+        gone = self._sessions.deliver(message.sessions, message.room, message.head, message.texts, message.senders)
         if gone:
             self._ctx.tell(message.origin, SessionsGone(gone))
-
-
-def deliver_all(
-    here: LocalSessions,
-    targets: list[ActorId],
-    room: str,
-    head: int,
-    texts: list[bytes],
-    senders: list[str],
-    frame: Frame,
-) -> list[ActorId]:
-    """Give every target the texts that it did not write; returns those that are not here."""
-    gone: list[ActorId] = []
-    if len(texts) == 1:
-        payload, sender = Payload(texts[0]), senders[0]
-        for target in targets:
-            session = here.get(target)
-            if session is None:
-                gone.append(target)
-            elif target != sender:
-                session.deliver(room, head, payload)
-        return gone
-    framed = [frame(text) for text in texts]
-    everything = _joined(framed)
-    special = set(senders)
-    for target in targets:
-        session = here.get(target)
-        if session is None:
-            gone.append(target)
-        elif target not in special:
-            session.deliver(room, head, everything)
-        else:
-            mine = [part for part, sender in zip(framed, senders, strict=True) if sender != target]
-            if mine:
-                session.deliver(room, head, _joined(mine))
-    return gone
-
-
-def _joined(frames: list[bytes]) -> Payload:
-    payload = Payload(b"")
-    payload.framed = b"".join(frames)
-    return payload
-
-
-SessionFactory = Callable[[Context], Actor]

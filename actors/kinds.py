@@ -33,23 +33,23 @@ class Tables(NamedTuple):
     sessions: LocalSessions
 
 
-def new_tables() -> Tables:
+def new_tables(frame: Frame) -> Tables:
     """Empty tables for a new cell."""
-    return Tables(RouteTable(), InterestTable(), LocalSessions())
+    return Tables(RouteTable(), InterestTable(), LocalSessions(frame))
 
 
-def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode, frame: Frame) -> list[Kind]:
+def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode) -> list[Kind]:
     """All kinds that answer in a cell that is both edge and chat."""
-    room_ports = RoomPorts(store, encode, cell, tables.routes, tables.interest)
+    room_ports = RoomPorts(store, encode, cell, tables.routes, tables.interest, tables.sessions)
     user_ports = UserPorts(store, tables.routes)
     return [
         Kind("session", 0, None, pinned=True, mailbox=4096),
-        Kind("relay", 1, lambda ctx: Relay(ctx, cell, tables.sessions, encode, frame), pinned=True, mailbox=16384, idle_s=RELAY_IDLE_S),
+        Kind("relay", 1, lambda ctx: Relay(ctx, cell, tables.sessions, encode), pinned=True, mailbox=16384, idle_s=RELAY_IDLE_S),
         Kind("room", 2, lambda ctx: Room(ctx, room_ports), mailbox=8192, idle_s=ROOM_IDLE_S),
         Kind("user", 3, lambda ctx: User(ctx, user_ports), mailbox=4096, idle_s=USER_IDLE_S),
         Kind("desk", 8, lambda ctx: Desk(cell, store, tables.interest, cell.actor), pinned=True, mailbox=65536, reads=4096),
         Kind("routes", 9, lambda ctx: Routes(ctx, tables.routes, cell.life, cell.owns), pinned=True, mailbox=65536),
-        Kind("edge", 9, lambda ctx: Edge(ctx, tables.sessions, frame), pinned=True, mailbox=65536),
+        Kind("edge", 9, lambda ctx: Edge(ctx, tables.sessions), pinned=True, mailbox=65536),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.edge import LocalSessions, deliver_all
+from actors.edge import LocalSessions
 from actors.errors import ChatError
 from actors.messages.delivery import (
     AdoptSessions,
@@ -22,7 +22,7 @@ from actors.messages.room import History, HistoryPage
 from actors.messages.routes import ViewChanged
 from actors.messages.session import LinkLost, Tick
 from actors.places import Places
-from actors.ports import Encode, Frame
+from actors.ports import Encode
 from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, name_of, pinned_id, reads
 from actors.runtime.promise import Promise
 
@@ -37,12 +37,11 @@ class Relay(Actor):
 
     rank = 1
 
-    def __init__(self, ctx: Context, places: Places, sessions: LocalSessions, encode: Encode, frame: Frame) -> None:
+    def __init__(self, ctx: Context, places: Places, sessions: LocalSessions, encode: Encode) -> None:
         self._ctx = ctx
         self._places = places
         self._here = sessions
         self._encode = encode
-        self._frame = frame
         self._room = name_of(ctx.me)
         self._address = actor_id("room", self._room)
         self._users: dict[ActorId, str] = {}
@@ -164,7 +163,7 @@ class Relay(Actor):
             self._ctx.tell_many(self._targets, HeadTold(self._room, head))
 
     def _hand_on(self, texts: list[bytes], senders: list[str]) -> None:
-        gone = deliver_all(self._here, self._targets, self._room, self._head, texts, senders, self._frame)
+        gone = self._here.deliver(self._targets, self._room, self._head, texts, senders)
         if gone:
             self._remove(gone)
 

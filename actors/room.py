@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
 from actors.audience import Audience, ByEdge, ByMember, InterestTable
+from actors.edge import LocalSessions
 from actors.errors import ChatError, ErrorReport, Unavailable, Unknown
 from actors.events import ReadMark, RoomInfo
 from actors.messages.delivery import Accepted, Rejected, SessionsGone, Submit
@@ -58,6 +59,7 @@ class RoomPorts(NamedTuple):
     places: Places
     routes: RouteTable
     interest: InterestTable
+    here: LocalSessions
 
 
 def discarding(error: BaseException) -> BaseException:
@@ -84,7 +86,7 @@ class Room(Actor):
         self._name = name_of(ctx.me)
         self.log = RoomLog(self._name, ports.store)
         """Read by the cell's desk too, for the head."""
-        self._members = ByMember(ctx, ports.places, ports.routes)
+        self._members = ByMember(ctx, ports.places, ports.routes, ports.here)
         self._edges = ByEdge(ctx, ports.interest)
         self._tick_is_due = False
 
@@ -139,17 +141,18 @@ class Room(Actor):
         members, numbers = log.roster.members, log.numbers
         at = int(self._ctx.wall() * 1000)
         for post in posts:
-            record = numbers.of(post.device) if post.user in members else numbers.find(post.device)
-            last = record.last if record is not None else 0
-            if post.n <= last:
-                self._answer_repeat(post, last)
+            record = numbers.find(post.device)
+            if record is not None and post.n <= record.last:
+                self._answer_repeat(post, record.last)
             elif post.user not in members:
                 self._reject(post, ChatError("no_such_room"))
-            elif post.n != last + 1:
-                self._reject(post, number_expected(last + 1))
             else:
-                rows.append(log.draft_post(at, post, record))
-                fresh.append(post)
+                record = record or numbers.of(post.device)
+                if post.n == record.last + 1:
+                    rows.append(log.draft_post(at, post, record))
+                    fresh.append(post)
+                else:
+                    self._reject(post, number_expected(record.last + 1))
         if not fresh:
             return None
         marks = log.roster.marks_for_post(rows[-1].seq) if log.roster.unmarked else []
@@ -162,11 +165,12 @@ class Room(Actor):
         if error is not None:
             self._posts_failed(error, posts)
         self.log.committed(rows, marks)
-        if len(posts) == 1:
-            post = posts[0]
-            self._ctx.tell(post.origin, Accepted(self._name, [post.n], [rows[0].seq], at))
-        else:
-            self._answer_batch(posts, rows, at)
+        here, room = self._ports.here, self._name
+        far = [
+            (post, row.seq) for post, row in zip(posts, rows, strict=True) if not here.accepted(post.origin, room, post.n, row.seq, at)
+        ]
+        if far:
+            self._answer_far(far, at)
         self._fan_out(rows, [post.origin for post in posts])
         if marks:
             self._tell_marks(marks)
@@ -178,15 +182,12 @@ class Room(Actor):
             self._reject(post, why)
         raise discard from None
 
-    def _answer_batch(self, posts: list[Submit], drafts: list[EntryRow], at: int) -> None:
+    def _answer_far(self, posts: Iterable[tuple[Submit, int]], at: int) -> None:
         answers: dict[ActorId, Accepted] = {}
-        for post, draft in zip(posts, drafts, strict=True):
-            answer = answers.get(post.origin)
-            if answer is None:
-                answers[post.origin] = Accepted(self._name, [post.n], [draft.seq], at)
-            else:
-                answer.numbers.append(post.n)
-                answer.seqs.append(draft.seq)
+        for post, seq in posts:
+            answer = answers.setdefault(post.origin, Accepted(self._name, [], [], at))
+            answer.numbers.append(post.n)
+            answer.seqs.append(seq)
         for origin, answer in answers.items():
             self._ctx.tell(origin, answer)
 
@@ -357,7 +358,9 @@ class Room(Actor):
             more, rows = len(rows) > limit, rows[-limit:]
             kept = [row for row in rows if row.seq >= member.first]
             more, rows = more and len(kept) == len(rows), kept
-        return HistoryPage([entry_of(row) for row in rows], log.head, more)
+        # The store shows entries of a commit that is still under way here: the head is never behind the page.
+        head = max(log.head, rows[-1].seq) if rows else log.head
+        return HistoryPage([entry_of(row) for row in rows], head, more)
 
     @reads(Describe)
     def on_describe(self, request: Describe) -> RoomInfo:

@@ -73,7 +73,7 @@ class RouteTable:
         """Forget the users whose slots are no longer here."""
         for table in (self._sessions, self._followers):
             for user in [user for user in table if not owned(user)]:
-                del table[user]  # type: ignore[attr-defined]
+                del table[user]
 
 
 class Routes(Actor):

@@ -184,11 +184,19 @@ class Session(Actor):
     @handles(Accepted)
     def on_accepted(self, answer: Accepted) -> None:
         """Stored: the client may forget it."""
-        room = answer.room
         for n, seq in zip(answer.numbers, answer.seqs, strict=True):
-            if self._out.answered(room, n):
-                self._port.emit(Sent(room, n, seq, answer.at))
-        self._shown(room, answer.seqs[-1])
+            self.accepted(answer.room, n, seq, answer.at)
+
+    def accepted(self, room: str, n: int, seq: int, at: int) -> None:
+        """A room of this cell tells it without a message."""
+        if self._out.answered(room, n):
+            self._port.emit(Sent(room, n, seq, at))
+        if seq > self._heads.get(room, 0):
+            self._heads[room] = seq
+
+    def broken(self, error: Exception) -> None:
+        """A call from outside of this session's own mailbox raised."""
+        self._ctx.fail(error)
 
     @handles(Rejected)
     def on_rejected(self, answer: Rejected) -> None:

@@ -25,7 +25,7 @@ class _Handle:
 
     def command(self, command: object) -> None:
         """One decoded frame. A full mailbox refuses it."""
-        if not self._activation.put(command):
+        if not self._activation.offer(command):
             error = ChatError("overloaded", retry_after=0.5)
             q = getattr(command, "q", 0)
             self._port.emit(Failed(q, error.code, error.text, error.retry, error.retry_after, error.fields))

@@ -113,6 +113,28 @@ class Activation:
             self.cell.make_ready(self)
         return True
 
+    def offer(self, item: Any) -> bool:
+        """`put` for callers outside of any turn: where nothing waits, a plain handler runs at once."""
+        actor = self._actor
+        if actor is None or self._mailbox or self._busy or self._starting or self._stop is not None:
+            return self.put(item)
+        handler = actor.handlers.get(item.__class__)
+        if handler is None or not handler.is_plain:
+            return self.put(item)
+        self.used = self.cell.idle_tick
+        try:
+            handler.function(actor, item)
+        except BaseException as error:
+            self._failed(error, (item,))
+            self._after_wait()
+        return True
+
+    def fail(self, error: Exception) -> None:
+        """The actor failed in a call that did not come by its mailbox."""
+        if self._actor is not None:
+            self._failed(error, ())
+            self._after_wait()
+
     def put_call(self, call: Call) -> None:
         """Queue a request; a full queue rejects it with `Overloaded`."""
         actor = self._actor
@@ -249,7 +271,7 @@ class Activation:
 
     def _advance(self, _: Promise[Any] | None = None) -> None:
         """Run the handler's coroutine until it waits or ends."""
-        coroutine, handler, items = self._running  # type: ignore[misc]
+        coroutine, handler, items = self._running
         was_busy, self._busy = self._busy, False
         try:
             waits_for = coroutine.send(None)
@@ -268,7 +290,7 @@ class Activation:
 
     def _then(self, promise: Promise[Any]) -> None:
         """What a plain handler waited for is settled."""
-        then, _, items = self._running  # type: ignore[misc]
+        then, _, items = self._running
         self._running = None
         self._busy = False
         try:
@@ -464,7 +486,7 @@ class Activation:
             elif item.__class__ is not Call:
                 again.append(Again(item))
         self._redo = again
-        self.cell.report("crashed", self.address, items[0], error)
+        self.cell.report("crashed", self.address, items[0] if items else None, error)
         if self.cell.count_crash(self):
             self._refuse_all(Unavailable(retry_after=self.cell.quarantined_s(self.address)))
             self.cell.retire(self)

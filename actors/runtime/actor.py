@@ -94,6 +94,9 @@ class Context(Protocol):
     def stop(self) -> None:
         """Let this instance go when the current message is done."""
 
+    def fail(self, error: Exception) -> None:
+        """Treat `error` as raised by a handler of this actor."""
+
 
 class Actor:
     """Base of all actors. One level of inheritance: an actor derives from this and from nothing else."""

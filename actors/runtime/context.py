@@ -46,6 +46,10 @@ class CellContext:
         """Let this instance go."""
         self._activation.stop()
 
+    def fail(self, error: Exception) -> None:
+        """Treat `error` as raised by a handler: for calls that share memory with this actor."""
+        self._activation.fail(error)
+
     def _wake(self, message: Message) -> None:
         if self._cell.is_current(self._activation):
             self._activation.put(message)
