@@ -7,8 +7,8 @@ from typing import NamedTuple
 from actors.audience import InterestTable
 from actors.desk import Desk
 from actors.edge import Edge, LocalSessions
-from actors.messages import delivery, marks, room, routes, session, user
 from actors.errors import ErrorReport
+from actors.messages import delivery, marks, room, routes, session, user
 from actors.ports import Encode, Frame
 from actors.relay import Relay
 from actors.room import Room, RoomPorts

@@ -12,93 +12,53 @@ instance has none under way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from actors.errors import ChatError, Overloaded, Unavailable, Unknown
 from actors.runtime.actor import Actor, ActorId, Handler, StopReason
+from actors.runtime.changing import end, start
 from actors.runtime.context import CellContext
-from actors.runtime.plain import Message, Plain
+from actors.runtime.outcomes import Again, Call, LostOwnership, Reload, Then
+from actors.runtime.plain import Plain
 from actors.runtime.promise import Promise
+from actors.runtime.reading import Reading, raise_if_fatal
 
 if TYPE_CHECKING:
     from actors.runtime.cell import Cell
     from actors.runtime.kinds import Kind
 
 
-class Call:
-    """A request in a mailbox, with the promise of its answer."""
-
-    __slots__ = ("promise", "request")
-
-    def __init__(self, request: Message, promise: Promise[Any]) -> None:
-        self.request = request
-        self.promise = promise
-
-
-class Again:
-    """A told message that was in a crashed batch: run alone, and set aside if it crashes alone."""
-
-    __slots__ = ("message",)
-
-    def __init__(self, message: Message) -> None:
-        self.message = message
-
-
-class LostOwnership(Exception):
-    """Raised by a handler whose commit was refused: this life is sealed, or the slot is not its own any more."""
-
-
-class Reload(Exception):
-    """Raised by a handler whose picture of the store is old: discard the instance, it is not a crash.
-
-    Askers get `answer`: `Unavailable` where nothing was done, `Unknown` where it may be done.
-    """
-
-    def __init__(self, answer: ChatError) -> None:
-        self.answer = answer
-        super().__init__(answer.code)
-
-
-class Then:
-    """Returned by a plain handler that has to wait once: the cheap form of a coroutine.
-
-    The mailbox waits until `promise` is settled; then `function(promise, *args)` runs as part of the same handler.
-    """
-
-    __slots__ = ("args", "function", "promise")
-
-    def __init__(self, promise: Promise[Any], function: Callable[..., None], *args: Any) -> None:
-        self.promise = promise
-        self.function = function
-        self.args = args
-
-
 class Activation:
     """The state of one address in a cell."""
 
-    __slots__ = ("_actor", "_busy", "_kind", "_mailbox", "_reading", "_reads", "_redo", "_running", "_starting", "_stop", "address", "cell", "is_ready", "slot", "used")
+    __slots__ = (
+        "_actor", "_busy", "_mailbox", "_reading", "_redo", "_running", "_stop",
+        "address", "cell", "context", "is_changing", "is_ready", "kind", "slot", "used",
+    )  # fmt: skip
 
     def __init__(self, cell: Cell, address: ActorId, kind: Kind, slot: int) -> None:
         self.cell = cell
         self.address = address
+        self.kind = kind
         self.slot = slot
         """-1 for a pinned address."""
         self.used = 0
         """The cell's idle tick at the last message."""
         self.is_ready = False
         """Whether it waits in the cell's list for its turn."""
-        self._kind = kind
+        self.is_changing = False
+        """Whether `on_start` or `on_stop` is under way: nothing else runs."""
+        self.context: CellContext | None = None
+        """That of the living instance: timers and stops of an instance before it do not count."""
         self._actor: Actor | None = None
         self._mailbox: list[Any] = []
-        self._reads: list[Call] | None = None
-        self._reading = 0
+        self._reading: Reading | None = None
+        """Made when the first read comes."""
         self._redo: list[Any] | None = None
         """Messages of a crashed batch, to go back to the front of the mailbox."""
         self._running: Any = None
         """(coroutine or `Then`, handler, items) of the handler that waits."""
         self._busy = False
-        self._starting = False
         self._stop: StopReason | None = None
 
     # --- intake ------------------------------------------------------------------------------------------------------
@@ -106,7 +66,7 @@ class Activation:
     def put(self, item: Any) -> bool:
         """Queue a message or a `Call`; False where the mailbox is full."""
         mailbox = self._mailbox
-        if len(mailbox) >= self._kind.mailbox or self._stop is StopReason.MOVED:
+        if len(mailbox) >= self.kind.mailbox or self._stop is StopReason.MOVED:
             return False
         mailbox.append(item)
         if not self.is_ready:
@@ -116,17 +76,20 @@ class Activation:
     def offer(self, item: Any) -> bool:
         """`put` for callers outside of any turn: where nothing waits, a plain handler runs at once."""
         actor = self._actor
-        if actor is None or self._mailbox or self._busy or self._starting or self._stop is not None:
+        if actor is None or self._mailbox or self._busy or self.is_changing or self._stop is not None:
             return self.put(item)
         handler = actor.handlers.get(item.__class__)
         if handler is None or not handler.is_plain:
             return self.put(item)
         self.used = self.cell.idle_tick
         try:
-            handler.function(actor, item)
+            result = handler.function(actor, item)
         except BaseException as error:
             self._failed(error, (item,))
             self._after_wait()
+        else:
+            if result is not None and result.__class__ is Then:
+                self._wait_for(result, handler, (item,))
         return True
 
     def fail(self, error: Exception) -> None:
@@ -134,6 +97,11 @@ class Activation:
         if self._actor is not None:
             self._failed(error, ())
             self._after_wait()
+
+    @property
+    def why_refused(self) -> str:
+        """The reason to tell when `put` has refused."""
+        return "not_owner" if self._stop is StopReason.MOVED else "overloaded"
 
     def put_call(self, call: Call) -> None:
         """Queue a request; a full queue rejects it with `Overloaded`."""
@@ -144,23 +112,24 @@ class Activation:
                 self._put_read(call)
                 return
         if not self.put(call):
-            call.promise.reject(Overloaded(retry_after=0.5))
+            call.promise.reject(Unavailable(retry_after=0.2) if self._stop is StopReason.MOVED else Overloaded(retry_after=0.5))
 
     def _put_read(self, call: Call) -> None:
-        waiting = self._reads
-        if waiting is None:
-            waiting = self._reads = []
-        if len(waiting) + self._reading >= self._kind.reads:
-            call.promise.reject(Overloaded(retry_after=0.5))
-            return
-        waiting.append(call)
-        if not self.is_ready:
+        reading = self._reading
+        if reading is None:
+            reading = self._reading = Reading(self, self.kind.reads)
+        if reading.put(call) and not self.is_ready:
             self.cell.make_ready(self)
 
     @property
     def quiet(self) -> bool:
         """Nothing waits and nothing runs."""
-        return not (self._busy or self._starting or self._mailbox or self._reads or self._reading)
+        reading = self._reading
+        return not (self._busy or self.is_changing or self._mailbox or (reading is not None and (reading.waiting or reading.under_way)))
+
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._mailbox) or (self._reading is not None and bool(self._reading.waiting))
 
     @property
     def actor(self) -> Actor | None:
@@ -176,9 +145,9 @@ class Activation:
     def run(self) -> None:
         """Take what waits, until a handler has to wait or nothing is left."""
         self.used = self.cell.idle_tick
-        if self._reads and self._actor is not None:
-            self._run_reads()
-        if self._busy or self._starting:
+        if self._reading is not None and self._actor is not None:
+            self._reading.run(self._actor)
+        if self._busy or self.is_changing:
             return
         if self._actor is None and not self._revive():
             return
@@ -192,18 +161,21 @@ class Activation:
     def _revive(self) -> bool:
         """Get an instance; False where it is not there yet, or will not be."""
         if not self.cell.is_current(self):
-            self._refuse_all(Unavailable())
-        elif not self._mailbox and not self._reads:
+            self.refuse_all(Unavailable())
+        elif not self._has_work:
+            self.cell.retire(self)
+        elif self._stop is not None and not self.cell.may_activate(self):
+            self.refuse_all(Unavailable(retry_after=0.2))  # its instance is gone, and nobody takes its place here
             self.cell.retire(self)
         else:
-            self._start()
+            start(self)
         return self._actor is not None
 
     def _requeue(self, rest: list[Any]) -> None:
         redo, self._redo = self._redo or [], None
         self._mailbox[:0] = [*redo, *rest]
         if self._actor is None and not self.cell.is_current(self):
-            self._refuse_all(Unavailable())
+            self.refuse_all(Unavailable())
 
     def _run_items(self, items: list[Any]) -> int:
         """Handle items from the front; returns how many were taken."""
@@ -218,9 +190,12 @@ class Activation:
             elif handler.is_plain:
                 at += 1
                 try:
-                    handler.function(self._actor, item)
+                    result = handler.function(self._actor, item)
                 except BaseException as error:
                     self._failed(error, (item,))
+                else:
+                    if result is not None and result.__class__ is Then:
+                        self._wait_for(result, handler, (item,))
             elif handler.is_batch:
                 end = at + 1
                 last = min(count, at + handler.limit)
@@ -239,10 +214,9 @@ class Activation:
         if item.__class__ is Call:
             handler = table.get(item.request.__class__)
             if handler is None:
-                item.promise.reject(ChatError("invalid", reason=f"{self._kind.name} does not answer {type(item.request).__name__}"))
+                item.promise.reject(ChatError("invalid", reason=f"{self.kind.name} does not answer {type(item.request).__name__}"))
             elif handler.is_read:
-                self._put_read(item)
-                self._run_reads()
+                self._put_read(item)  # it came before the instance was there: it has its turn of its own
             else:
                 argument = [item.request] if handler.is_batch else item.request
                 self._invoke(handler, argument, (item,))
@@ -263,9 +237,7 @@ class Activation:
             self._running = (result, handler, items)
             self._advance()
         elif result.__class__ is Then:
-            self._running = (result, handler, items)
-            self._busy = True
-            result.promise.when_settled(self._then)
+            self._wait_for(result, handler, items)
         elif items[0].__class__ is Call:
             self._answer(handler, items, result)
 
@@ -288,16 +260,30 @@ class Activation:
         if was_busy:
             self._after_wait()
 
-    def _then(self, promise: Promise[Any]) -> None:
+    def _wait_for(self, then: Then, handler: Handler, items: Any) -> None:
+        if then.promise.settled:
+            self._finish(then, handler, items)
+            return
+        self._running = (then, handler, items)
+        self._busy = True
+        then.promise.when_settled(self._then)
+
+    def _then(self, _: Promise[Any]) -> None:
         """What a plain handler waited for is settled."""
-        then, _, items = self._running
+        then, handler, items = self._running
         self._running = None
         self._busy = False
+        self._finish(then, handler, items)
+        self._after_wait()
+
+    def _finish(self, then: Then, handler: Handler, items: Any) -> None:
         try:
-            then.function(promise, *then.args)
+            result = then.function(then.promise, *then.args)
         except BaseException as error:
             self._failed(error, items)
-        self._after_wait()
+        else:
+            if items[0].__class__ is Call:
+                self._answer(handler, items, result)
 
     def _after_wait(self) -> None:
         if self._redo is not None:
@@ -316,55 +302,23 @@ class Activation:
         else:
             promise.resolve(result)
 
-    # --- reads -------------------------------------------------------------------------------------------------------
-
-    def _run_reads(self) -> None:
-        calls, self._reads = self._reads, None
-        for call in calls or ():
-            handler = self._actor.handlers[call.request.__class__]  # type: ignore[union-attr]
-            self._reading += 1
-            try:
-                result = handler.function(self._actor, call.request)
-            except BaseException as error:
-                self._read_failed(call, error)
-                continue
-            if handler.is_async:
-                self._advance_read(result, call)
-            else:
-                self._reading -= 1
-                call.promise.resolve(result)
-
-    def _advance_read(self, coroutine: Coroutine[Any, Any, Any], call: Call) -> None:
-        try:
-            waits_for = coroutine.send(None)
-        except StopIteration as end:
-            self._reading -= 1
-            call.promise.resolve(end.value)
-        except BaseException as error:
-            self._read_failed(call, error)
-        else:
-            waits_for.when_settled(lambda _: self._advance_read(coroutine, call))
-
-    def _read_failed(self, call: Call, error: BaseException) -> None:
-        """A read changes nothing, so its crash costs only its own answer."""
-        self._reading -= 1
-        if isinstance(error, ChatError):
-            call.promise.reject(error)
-            return
-        _raise_if_fatal(error)
-        self.cell.report("crashed", self.address, call.request, error)
-        call.promise.reject(ChatError("internal"))
-
     # --- life --------------------------------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
         """Start the instance before anything waits for it."""
-        if self._actor is None and not self._starting:
-            self._start()
+        if self._actor is None and not self.is_changing:
+            start(self)
 
-    def adopt(self, actor: Actor) -> None:
+    def adopt(self, actor: Actor, context: CellContext) -> None:
         """Use an instance that was made by hand (sessions). Its `on_start` has nothing to wait for."""
         self._actor = actor
+        self.context = context
+
+    def let_go(self) -> Actor | None:
+        """No instance from here on; its timers and stops no longer count."""
+        actor, self._actor = self._actor, None
+        self.context = None
+        return actor
 
     def stop(self, reason: StopReason = StopReason.ASKED) -> None:
         """Let the instance go when the current message is done."""
@@ -375,79 +329,31 @@ class Activation:
 
     def discard(self) -> None:
         """Forget the instance without its stop hook; whoever waits is told that it is not here."""
-        self._actor = None
-        self._refuse_all(Unavailable(retry_after=0.2))
+        self.let_go()
+        self.refuse_all(Unavailable(retry_after=0.2))
 
-    def _start(self) -> None:
-        if self._kind.factory is None:
-            self._refuse_all(Unavailable())
-            self.cell.retire(self)
-            return
-        self._starting = True
-        try:
-            actor = self._kind.factory(CellContext(self.cell, self.address, self._kind.rank, self))
-            coroutine = actor.on_start()
-        except BaseException as error:
-            self._start_failed(error)
-            return
-        self._advance_start(actor, coroutine)
-
-    def _advance_start(self, actor: Actor, coroutine: Coroutine[Any, Any, None]) -> None:
-        try:
-            waits_for = coroutine.send(None)
-        except StopIteration:
-            self._starting = False
+    def started(self, actor: Actor) -> None:
+        """The instance has loaded; where the slot was lost meanwhile, it never begins."""
+        self.is_changing = False
+        if self.cell.is_current(self):
             self._actor = actor
-            if (self._mailbox or self._reads) and not self.is_ready:
+            if self._has_work or self._stop is not None:
                 self.cell.make_ready(self)
-        except BaseException as error:
-            self._start_failed(error)
-        else:
-            waits_for.when_settled(lambda _: self._advance_start(actor, coroutine))
-
-    def _start_failed(self, error: BaseException) -> None:
-        self._starting = False
-        if isinstance(error, LostOwnership):
-            self._refuse_all(Unavailable())
-            self.cell.retire(self)
-            self.cell.lost_ownership(self.address)
-        elif isinstance(error, ChatError):
-            self._refuse_all(error)
-            self.cell.retire(self)
-        else:
-            _raise_if_fatal(error)
-            self.cell.report("crashed", self.address, None, error)
-            self.cell.count_crash(self)
-            self._refuse_all(Unavailable(retry_after=1.0))
-            self.cell.retire(self)
 
     def _end(self, reason: StopReason) -> None:
-        actor, self._actor, self._stop = self._actor, None, None
+        actor, self._stop = self.let_go(), None
         if actor is None:
             self.cell.retire(self)
-            return
-        self._starting = True  # nothing runs until the stop hook is done
-        self._advance_stop(actor.on_stop(reason))
-
-    def _advance_stop(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        try:
-            waits_for = coroutine.send(None)
-        except StopIteration:
-            self._stopped()
-        except BaseException as error:
-            _raise_if_fatal(error)
-            if not isinstance(error, (ChatError, LostOwnership, Reload)):
-                self.cell.report("stop_failed", self.address, None, error)
-            self._stopped()
         else:
-            waits_for.when_settled(lambda _: self._advance_stop(coroutine))
+            end(self, actor, reason)
 
-    def _stopped(self) -> None:
-        self._starting = False
-        if (self._mailbox or self._reads) and self._kind.factory is not None and self.cell.may_activate(self):
+    def stopped(self) -> None:
+        """The stop hook is done: a new instance for what came meanwhile, where that may be."""
+        self.is_changing = False
+        if self._has_work and self.kind.factory is not None and self.cell.may_activate(self):
             self.cell.make_ready(self)
         else:
-            self._refuse_all(Unavailable())
+            self.refuse_all(Unavailable(retry_after=0.2))
             self.cell.retire(self)
 
     def _failed(self, error: BaseException, items: Any) -> None:
@@ -460,23 +366,23 @@ class Activation:
                     self.cell.report("refused", self.address, item, error)
             return
         if isinstance(error, LostOwnership):
-            self._actor = None
-            self._reject_calls(items, Unavailable())
-            self._refuse_all(Unavailable())
+            self.let_go()
+            self._reject_calls(items, Unavailable(retry_after=0.2))
+            self.refuse_all(Unavailable(retry_after=0.2))
             self.cell.retire(self)
             self.cell.lost_ownership(self.address)
             return
         if isinstance(error, Reload):
-            self._actor = None
+            self.let_go()
             self._reject_calls(items, error.answer)
             self.cell.make_ready(self)
             return
-        _raise_if_fatal(error)
+        raise_if_fatal(error)
         self._crashed(error, items)
 
     def _crashed(self, error: BaseException, items: Any) -> None:
-        actor, self._actor = self._actor, None
-        if actor is not None and self._kind.factory is None:
+        actor = self.let_go()
+        if actor is not None and self.kind.factory is None:
             actor.on_crash()
         self._reject_calls(items, Unknown())
         again: list[Any] = []
@@ -488,10 +394,10 @@ class Activation:
         self._redo = again
         self.cell.report("crashed", self.address, items[0] if items else None, error)
         if self.cell.count_crash(self):
-            self._refuse_all(Unavailable(retry_after=self.cell.quarantined_s(self.address)))
+            self.refuse_all(Unavailable(retry_after=self.cell.quarantined_s(self.address)))
             self.cell.retire(self)
-        elif self._kind.factory is None:
-            self._refuse_all(Unknown())
+        elif self.kind.factory is None:
+            self.refuse_all(Unknown())
             self.cell.retire(self)
         else:
             self.cell.make_ready(self)
@@ -502,10 +408,10 @@ class Activation:
             if item.__class__ is Call:
                 item.promise.reject(error)
 
-    def _refuse_all(self, error: ChatError) -> None:
+    def refuse_all(self, error: ChatError) -> None:
         """Answer everybody who waits; told messages go back to their origin."""
         items, self._mailbox = self._mailbox, []
-        reads, self._reads = self._reads or [], None
+        reads = self._reading.take() if self._reading is not None else ()
         for item in (*items, *reads):
             if item.__class__ is Call:
                 item.promise.reject(error)
@@ -513,6 +419,4 @@ class Activation:
                 self.cell.undelivered(self.address, item.message if item.__class__ is Again else item, error.code)
 
 
-def _raise_if_fatal(error: BaseException) -> None:
-    if not isinstance(error, Exception):
-        raise error
+__all__ = ["Activation", "Call", "LostOwnership", "Reload", "Then"]

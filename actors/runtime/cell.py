@@ -71,6 +71,8 @@ class Cell:
         self._owners: Owners | None = None
         self._remote: Remote | None = None
         self._restarts = Restarts()
+        self._departures: list[tuple[set[Activation], Promise[None]]] = []
+        """Those who wait until actors are gone."""
         self._lost_ownership: Callable[[ActorId], None] | None = None
         self._lost_link: Callable[[str], None] | None = None
         IdleSweep(self).start()
@@ -110,10 +112,7 @@ class Cell:
         closing = set(slots)
         for slot in closing:
             self._open[slot] = 0
-        leaving = [a for a in self._here.values() if a.slot in closing]
-        done: Promise[None] = Promise()
-        self._await_gone(leaving, done, StopReason.MOVED)
-        return done
+        return self._all_gone([a for a in self._here.values() if a.slot in closing], StopReason.MOVED)
 
     def drop_slots(self, slots: Iterable[int]) -> None:
         """The slots are lost: forget their actors at once, whatever they were doing."""
@@ -132,7 +131,7 @@ class Cell:
         if activation is None:
             self._tell_elsewhere(to, message)
         elif not activation.put(message):
-            self.undelivered(to, message, "overloaded")
+            self.undelivered(to, message, activation.why_refused)
 
     def tell_many(self, to: Collection[ActorId], message: Message) -> None:
         """Tell several actors the same: one envelope for each other cell."""
@@ -178,8 +177,8 @@ class Cell:
         """Put into a mailbox here; None, or why not."""
         activation = self._here.get(to) or self._activate(to)
         if activation is None:
-            return "gone" if life_of(to) == self.life else "not_owner"
-        return None if activation.put(message) else "overloaded"
+            return "gone" if life_of(to) == self.life or self.quarantined_s(to) else "not_owner"
+        return None if activation.put(message) else activation.why_refused
 
     def take_ask(self, to: ActorId, request: Request[R]) -> Promise[R]:
         """Deliver a request here."""
@@ -211,11 +210,14 @@ class Cell:
     def start_actor(self, address: ActorId, make: Callable[[Context], Actor], *, limit: int | None = None) -> ActorId:
         """Start a pinned actor by hand. `Overloaded` where `limit` of its kind are here already."""
         kind = self._kinds[kind_of(address)]
+        if self.closed:
+            raise Overloaded(retry_after=2.0)
         if limit is not None and self.counters[f"live_{kind.name}"] >= limit:
             raise Overloaded(retry_after=2.0)
         activation = Activation(self, address, kind, -1)
         activation.used = self.idle_tick
-        activation.adopt(make(CellContext(self, address, kind.rank, activation)))
+        context = CellContext(self, address, kind.rank, activation)
+        activation.adopt(make(context), context)
         self._here[address] = activation
         self.counters[f"live_{kind.name}"] += 1
         return address
@@ -253,7 +255,7 @@ class Cell:
 
     def may_activate(self, activation: Activation) -> bool:
         """Whether an address may get a new instance here."""
-        return self.is_current(activation) and (activation.slot < 0 or self._open[activation.slot] == 1)
+        return not self.closed and self.is_current(activation) and (activation.slot < 0 or self._open[activation.slot] == 1)
 
     def make_ready(self, activation: Activation) -> None:
         """Give an activation a turn."""
@@ -269,7 +271,10 @@ class Cell:
         """Forget an activation."""
         if self.is_current(activation):
             del self._here[activation.address]
+            activation.context = None
             self.counters[f"live_{kind_of(activation.address)}"] -= 1
+            if self._departures:
+                self._departed(activation)
 
     def count_crash(self, activation: Activation) -> bool:
         """Note a crash; True where the address is now in quarantine."""
@@ -278,6 +283,10 @@ class Cell:
     def quarantined_s(self, address: ActorId) -> float:
         """Seconds for which an address will not be activated."""
         return self._restarts.quarantined_s(address, self.scheduler.now())
+
+    def forget_old_crashes(self) -> None:
+        """Crashes that no longer count need no memory."""
+        self._restarts.forget_old(self.scheduler.now())
 
     def lost_ownership(self, address: ActorId) -> None:
         """An actor's commit was refused by the fence."""
@@ -295,18 +304,22 @@ class Cell:
         """Let every actor end; settled when all are gone."""
         self.closed = True
         self._open = bytearray(SLOTS)
-        done: Promise[None] = Promise()
-        self._await_gone(list(self._here.values()), done, StopReason.SHUTDOWN)
-        return done
+        return self._all_gone(self._here.values(), StopReason.SHUTDOWN)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
         for _ in range(PASSES_A_TURN):
-            ready, self._ready = self._ready, []
-            for activation in ready:
-                activation.is_ready = False
-                activation.run()
+            ready, self._ready = iter(self._ready), []
+            try:
+                for activation in ready:
+                    activation.is_ready = False
+                    activation.run()
+            except BaseException:
+                # a mistake of the cell itself, for the loop to report: the others keep their turn
+                self._ready[:0] = ready
+                self.scheduler.soon(self._turn)
+                raise
             if not self._ready:
                 self._turn_is_due = False
                 return
@@ -350,17 +363,23 @@ class Cell:
         self.counters[f"live_{kind.name}"] += 1
         return activation
 
-    def _await_gone(self, leaving: list[Activation], done: Promise[None], reason: StopReason) -> None:
-        for activation in leaving:
+    def _all_gone(self, leaving: Iterable[Activation], reason: StopReason) -> Promise[None]:
+        left, done = set(leaving), Promise[None]()
+        if left:
+            self._departures.append((left, done))
+        else:
+            done.resolve(None)
+        for activation in list(left):
             activation.stop(reason)
+        return done
 
-        def look() -> None:
-            if any(self.is_current(a) for a in leaving):
-                self.scheduler.later(0.005, look)
-            else:
+    def _departed(self, activation: Activation) -> None:
+        for departure in list(self._departures):
+            left, done = departure
+            left.discard(activation)
+            if not left:
+                self._departures.remove(departure)
                 done.resolve(None)
-
-        look()
 
 
 __all__ = ["Call", "Cell", "ChatError", "Returned"]

@@ -39,17 +39,18 @@ class CellContext:
         return self._cell.ask(to, request, timeout=timeout, rank=self._rank)
 
     def after(self, delay: float, message: Message) -> Timer:
-        """Tell myself after `delay` seconds, if this activation is still the one."""
+        """Tell myself after `delay` seconds, if this instance is still the one."""
         return self._cell.scheduler.later(delay, self._wake, message)
 
     def stop(self) -> None:
         """Let this instance go."""
-        self._activation.stop()
+        if self._activation.context is self:
+            self._activation.stop()
 
     def fail(self, error: Exception) -> None:
         """Treat `error` as raised by a handler: for calls that share memory with this actor."""
         self._activation.fail(error)
 
     def _wake(self, message: Message) -> None:
-        if self._cell.is_current(self._activation):
+        if self._activation.context is self:
             self._activation.put(message)

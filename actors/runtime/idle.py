@@ -35,6 +35,7 @@ class IdleSweep:
             address = next(self._round, None)
             if address is None:
                 self._round = iter(self._cell.addresses())
+                self._cell.forget_old_crashes()
                 break
             self._look_at(address)
         self._cell.scheduler.later(SWEEP_S, self._step)
