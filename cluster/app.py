@@ -12,7 +12,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from actors.chat_cell import ChatCell, Edges
 from actors.kinds import wire_messages
@@ -25,30 +25,26 @@ from actors.session import SessionLimits
 from actors.store.seal import Sealer
 from actors.store.sqlite import SqliteStore
 from cluster.accounts import Accounts
+from cluster.collector import settle_collector
 from cluster.data_folder import OpenFolder, open_folder
 from cluster.doors import Doors
+from cluster.figures import CellStats, Identity
 from cluster.loop_lag import LoopLag
 from cluster.ownership import Ownership
 from cluster.peer import PeerDialer, PeerListener
 from cluster.probe import Probe
 from cluster.settings import Settings
-from cluster.stats import CellStats, cell_stats
+from cluster.stats import cell_stats
 from gateway.api.bridge import settle
 from gateway.auth.tokens import parse_token
 from gateway.logs import event_log
 from gateway.loop_clock import LoopClock
 from gateway.wire import encode, frame_text
+from ml.rules import Rules
 
 _log = event_log("cluster.app")
 LOST_LINES = frozenset({"crashed", "set_aside"})
 """What the core reports that people should see as an error."""
-
-
-class Identity(NamedTuple):
-    """Which cell this is."""
-
-    name: str
-    life: str
 
 
 class CellApp:
@@ -57,7 +53,7 @@ class CellApp:
     def __init__(self, settings: Settings, who: Identity, verdicts: Verdicts | None = None) -> None:
         self.settings = settings
         self.who = who
-        self._verdicts = verdicts or AllowAll()
+        self._verdicts = verdicts or _filter(settings)
         self._started_at = time.monotonic()
         self._refreshing: asyncio.Task[None] | None = None
         self._stopped = False
@@ -104,6 +100,7 @@ class CellApp:
 
     async def open_doors(self, port: int) -> int:
         """Listen on the public port; returns it. Raises `StartProblem` where it is taken."""
+        settle_collector()
         return await self.doors.open(port)
 
     def stats(self) -> CellStats:
@@ -154,6 +151,10 @@ class CellApp:
     def pid(self) -> int:
         """The process."""
         return os.getpid()
+
+
+def _filter(settings: Settings) -> Verdicts:
+    return Rules(wall_offset_s=time.time() - time.monotonic()) if settings.spam_filter else AllowAll()
 
 
 def _session_limits(settings: Settings) -> SessionLimits:

@@ -42,7 +42,7 @@ def prepare(settings: Settings) -> None:
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_space(settings)
-        data_folder.prepare(settings.data, settings.shards, int(time.time() * 1000), settings.key_file)
+        data_folder.prepare(settings.data, settings.shard_count, int(time.time() * 1000), settings.key_file)
         for inner in ("log", "run"):
             (settings.data / inner).mkdir(mode=0o700, exist_ok=True)
         opened = data_folder.open_folder(settings.data, settings.key_file)
@@ -68,7 +68,7 @@ def open_folder(settings: Settings) -> OpenFolder:
 def _check_space(settings: Settings) -> None:
     found = os.statvfs(settings.data)
     free = found.f_bavail * found.f_frsize
-    if not is_complete(settings.data) and free < settings.shards * SHARD_BYTES:
+    if not is_complete(settings.data) and free < settings.shard_count * SHARD_BYTES:
         raise DiskFull(f"No space is left on the disk of {settings.data}: {free // 1024} KiB are free.")
 
 

@@ -50,6 +50,8 @@ class Settings(BaseModel):
     max_connections_per_address: int = Field(default=2_000, ge=1, le=10_000_000)
     """Connections that one cell takes from one address."""
 
+    spam_filter: bool = True
+    """Whether posts pass the spam rules: accounts that spread links or the same words over many rooms are slowed down."""
     posts_per_second: float = Field(default=20.0, gt=0, le=1_000_000)
     """Posts that one connection may send each second over time; five seconds' worth at once."""
     requests_per_second: float = Field(default=50.0, gt=0, le=1_000_000)
@@ -59,8 +61,9 @@ class Settings(BaseModel):
 
     cells: int = Field(default=2, ge=1, le=64)
     """Processes that serve, one for each core that chat may use. They share the public port."""
-    shards: int = Field(default=8, ge=1, le=256)
-    """Database files, fixed when the data folder is made. At least as many as there will ever be cells."""
+    shards: int | None = Field(default=None, ge=1, le=256)
+    """Database files, fixed when the data folder is made: at least as many as there will ever be cells, and no more than
+    needed, since each is synced by itself. Unset: as many as cells."""
 
     # --- accounts ---
 
@@ -111,9 +114,14 @@ class Settings(BaseModel):
     def _together(self) -> Self:
         if (self.cert is None) != (self.key is None):
             raise ValueError("`cert` and `key` go together: give both, or neither")
-        if self.shards < self.cells:
-            raise ValueError(f"{self.cells} cells need at least as many shards; there would be {self.shards}")
+        if self.shard_count < self.cells:
+            raise ValueError(f"{self.cells} cells need at least as many shards; there would be {self.shard_count}")
         return self
+
+    @property
+    def shard_count(self) -> int:
+        """Shards of a new data folder."""
+        return self.shards or self.cells
 
     @property
     def scheme(self) -> str:

@@ -83,7 +83,7 @@ def server_on_ray(plan: Plan, folder: Path, cells: int, *, core: int | None = SE
     """`warbler up` with so many cells on an empty folder; Ray's own processes count apart."""
     with tempfile.TemporaryDirectory(prefix="warbler-bench-", dir=folder) as name:
         data = Path(name)
-        accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX)]
+        accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX, cells=cells)]
         began = time.perf_counter()
         _warbler("up", "--data", name, "--port", "0", "--cells", str(cells), "--detach", core=core)
         try:
