@@ -11,8 +11,8 @@ export function tintOf(name: string): number {
 
 /** Up to two letters: of the first and the last word; one character for scripts that are not spelled. */
 export function initialsOf(title: string): string {
-  const words = title.trim().split(/[\s._-]+/u).filter(Boolean);
-  const first = [...(words[0] ?? "?")][0] ?? "?";
+  const words = title.match(/[\p{L}\p{N}]+/gu) ?? [];
+  const first = [...(words[0] ?? title.trim())][0] ?? "?";
   const last = words.length > 1 ? ([...(words.at(-1) ?? "")][0] ?? "") : "";
   return /\p{Script=Latin}|\p{Script=Cyrillic}|\p{Script=Greek}/u.test(first) ? (first + last).toUpperCase() : first;
 }
