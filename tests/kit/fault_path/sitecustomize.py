@@ -1,0 +1,132 @@
+"""Python loads this at the start of every process that has this folder on its path: it breaks the server on purpose.
+
+The server's code knows nothing of it. `FAULT_PLAN` (JSON, made by `tests.kit.fault_plan`) says what happens and where:
+
+    deaths   trigger -> step: the process kills itself when a text holding the trigger comes to that step
+    markers  folder where the first process to come there leaves a file of the trigger's name: nobody dies of it again
+    set      constants to set after their module was imported: ``module.NAME`` -> value
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
+from typing import Any
+
+ANSWER_S = 0.3
+"""After the answer was told and before the death: time enough to write it to the socket."""
+
+
+class _Plan:
+    def __init__(self, text: str) -> None:
+        plan = json.loads(text)
+        self._deaths: dict[str, str] = plan.get("deaths", {})
+        self._markers: str = plan.get("markers", "")
+        self.set: dict[str, Any] = plan.get("set", {})
+
+    def is_due(self, step: str, texts: Iterable[str]) -> bool:
+        """Whether this process has to die here: one of the texts holds a trigger of this step, for the first time."""
+        triggers = [trigger for trigger, where in self._deaths.items() if where == step]
+        return any(self._take(trigger) for trigger in triggers if any(trigger in text for text in texts))
+
+    def _take(self, trigger: str) -> bool:
+        try:
+            os.close(os.open(os.path.join(self._markers, trigger), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            return False
+        return True
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _break_room(module: ModuleType, plan: _Plan) -> None:
+    room = module.Room
+    settled, fan_out, tell_marks = room._posts_settled, room._fan_out, room._tell_marks
+    silent: list[bool] = []
+
+    def posts_settled(self: Any, stored: Any, posts: Sequence[Any], *rest: Any) -> Any:
+        if stored.error is None and plan.is_due("before_answer", [post.body for post in posts]):
+            _die()
+        return settled(self, stored, posts, *rest)
+
+    def maybe_fan_out(self: Any, drafts: Sequence[Any], *rest: Any) -> Any:
+        if plan.is_due("after_answer", [row.body for row in drafts]):
+            silent.append(True)
+            threading.Timer(ANSWER_S, _die).start()
+        return None if silent else fan_out(self, drafts, *rest)
+
+    def maybe_tell_marks(self: Any, marks: Any) -> Any:
+        return None if silent else tell_marks(self, marks)
+
+    room._posts_settled, room._fan_out, room._tell_marks = posts_settled, maybe_fan_out, maybe_tell_marks
+
+
+def _break_delivery(module: ModuleType, plan: _Plan) -> None:
+    sessions = module.LocalSessions
+    deliver = sessions.deliver
+
+    def maybe_deliver(self: Any, targets: Sequence[str], room: str, head: int, texts: Sequence[bytes], senders: Sequence[str]) -> Any:
+        is_for_others = any(target in self and target not in senders for target in targets)
+        if is_for_others and plan.is_due("at_edge", [text.decode() for text in texts]):
+            _die()
+        return deliver(self, targets, room, head, texts, senders)
+
+    sessions.deliver = maybe_deliver
+
+
+def _set_constants(module: ModuleType, plan: _Plan) -> None:
+    for name, value in plan.set.items():
+        owner, _, constant = name.rpartition(".")
+        if owner == module.__name__:
+            if not hasattr(module, constant):
+                raise AttributeError(f"there is no {name} to set")
+            setattr(module, constant, value)
+
+
+_BREAKERS: dict[str, Callable[[ModuleType, _Plan], None]] = {
+    "actors.room": _break_room,
+    "actors.edge": _break_delivery,
+}
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Lets the others find, and changes what was loaded."""
+
+    def __init__(self, plan: _Plan) -> None:
+        self._plan = plan
+        self._wanted = {*_BREAKERS, *(name.rpartition(".")[0] for name in plan.set)}
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if name not in self._wanted:
+            return None
+        self._wanted.discard(name)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            self._wrap(spec.loader)
+        return spec
+
+    def _wrap(self, loader: Any) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            breaker = _BREAKERS.get(module.__name__)
+            if breaker is not None:
+                breaker(module, self._plan)
+            _set_constants(module, self._plan)
+
+        loader.exec_module = exec_module
+
+
+if "FAULT_PLAN" in os.environ:
+    sys.meta_path.insert(0, _Finder(_Plan(os.environ["FAULT_PLAN"])))

@@ -1,0 +1,36 @@
+"""Servers that die at a chosen step, or run with other constants: the environment that `fault_path/sitecustomize.py` reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+FOLDER = Path(__file__).with_name("fault_path")
+
+Step = Literal["before_answer", "after_answer", "at_edge"]
+"""Where a process kills itself:
+
+before_answer  the post is committed, and nobody was told
+after_answer   its sender was told, and nobody else
+at_edge        the edge that holds a reader was handed the text, and has not written it
+"""
+
+
+def _environment(plan: dict[str, Any]) -> dict[str, str]:
+    path = [str(FOLDER), *(part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part)]
+    return {"FAULT_PLAN": json.dumps(plan), "PYTHONPATH": os.pathsep.join(path)}
+
+
+def dies(deaths: dict[str, Step], markers: Path, values: dict[str, Any] | None = None) -> dict[str, str]:
+    """trigger -> step: the first process in which a text holding the trigger comes to the step kills itself.
+
+    From then on `markers` holds a file of the trigger's name, and nobody dies of it again.
+    """
+    return _environment({"deaths": deaths, "markers": str(markers), "set": values or {}})
+
+
+def constants(values: dict[str, Any]) -> dict[str, str]:
+    """``module.NAME`` -> another value."""
+    return _environment({"set": values})

@@ -1,0 +1,58 @@
+"""A device of the history checker with more eyes: which session it has, what bytes and entries came, and a stop button."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from actors.runtime.actor import ActorId, life_of
+from cluster.bench.device import Device
+
+
+class Watcher(Device):
+    """Counts what it receives. `stop_reading` leaves what comes in the socket."""
+
+    session: ActorId = ""
+    """The session of its present connection, as the welcome named it."""
+    entries = 0
+    """Entries received, pushed or in pages."""
+    lagging = 0
+    """How often it was told that it reads too slowly."""
+
+    @property
+    def life(self) -> str:
+        """The life of the cell that it is connected to."""
+        return life_of(self.session) or ""
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes of this connection."""
+        return self._client.bytes_in if self._client is not None else 0
+
+    def stop_reading(self) -> None:
+        """The program hangs: the socket stays open, and nobody reads it."""
+        self._transport.pause_reading()
+
+    def read_again(self) -> None:
+        """The program goes on."""
+        self._transport.resume_reading()
+
+    @property
+    def _transport(self) -> Any:
+        if self._client is None or self._client.transport is None:
+            raise RuntimeError(f"{self._name} is not connected")
+        return self._client.transport
+
+    def _frame(self, data: bytes, start: int, stop: int) -> None:
+        frame = orjson.loads(data[start:stop])
+        if frame["t"] == "welcome":
+            self.session = frame["session"]
+            self.entries += sum(len(page["entries"]) for page in frame["pages"])
+        elif frame["t"] == "page":
+            self.entries += len(frame["entries"])
+        elif frame["t"] == "msg":
+            self.entries += 1
+        elif frame["t"] == "lagging":
+            self.lagging += 1
+        super()._frame(data, start, stop)
