@@ -30,7 +30,7 @@ async def check_own(folder: Path, cells: int, rounds: int, seed: int, told: Call
     shape = Shape()
     with tempfile.TemporaryDirectory(prefix="warbler-check-", dir=folder) as name:
         data = Path(name)
-        accounts = seed_accounts(data, shape.accounts, prefix=PREFIX, devices=DEVICES)
+        accounts = seed_accounts(data, shape.accounts, prefix=PREFIX, devices=DEVICES, cells=max(1, cells))
         server = RayServer(data, cells, UNLIMITED) if cells else CellProcess(data, UNLIMITED)
         crowd = Crowd(accounts, server.url, shape, seed)
         try:

@@ -133,11 +133,12 @@ def check(rounds: int, seed: int, cells: int, folder: Path, urls: Sequence[str],
 @click.option("--messages", default=10_000_000, show_default=True, type=click.IntRange(1))
 @click.option("--rooms", default=100_000, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same store.")
+@click.option("--shards", default=0, help="Database files of a new folder; 0: as the server makes it.")
 @click.option("--workers", default=0, help="Processes; 0: one a core.")
-def seed(data: Path, messages: int, rooms: int, seed: int, workers: int) -> None:
+def seed(data: Path, messages: int, rooms: int, seed: int, shards: int, workers: int) -> None:
     """Fill a data folder with many messages in many rooms."""
     with _problems(), progress(Console(), messages) as bar:
-        rows = seed_store(data, Plot(messages, rooms, seed), bar.at, workers=workers)
+        rows = seed_store(data, Plot(messages, rooms, seed), bar.at, shards=shards, workers=workers)
     click.echo(f"{rows:,} rows in {data}")
 
 

@@ -11,7 +11,7 @@ from cluster.bench.measure import memory_bytes
 from cluster.bench.pairs import Pairs
 from cluster.bench.plans import Plan
 from cluster.bench.sample import Sample
-from cluster.bench.seed import seed_accounts
+from cluster.bench.seed import seed_accounts, shards_of
 from cluster.bench.servers import PREFIX, bare_relay, fresh_cell, own_cell, server_on_ray
 from cluster.bench.side import Side
 
@@ -34,7 +34,7 @@ def _nothing() -> None:
 async def large_store(data: Path, folder: Path, core: int | None, rounds: int, seconds: float, told: Told) -> Result:
     """The same load on the folder `data`, which is full already, and on an empty one. Start and memory are in `extra`."""
     accounts = [devices[0] for devices in seed_accounts(data, ACTIVE, prefix=PREFIX)]
-    with own_cell(data, accounts, core=core) as full, fresh_cell(LARGE_STORE, folder, core=core) as empty:
+    with own_cell(data, accounts, core=core) as full, fresh_cell(LARGE_STORE, folder, core=core, shards=shards_of(data)) as empty:
         result = await _two(LARGE_STORE, full, empty, Pairs(empty), rounds, seconds, told)
         for side, samples in ((full, result.ours), (empty, result.bare)):
             samples[-1].extra["start_s"] = side.target.ready_s

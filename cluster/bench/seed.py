@@ -27,11 +27,11 @@ _COUNT_EVERY = 5000
 _LOOK_S = 0.3
 
 
-def seed_store(data: Path, plot: Plot, told: Callable[[int], None], *, workers: int = 0) -> int:
-    """Make the store; returns its rows. `told` gets the rows so far, now and then."""
-    settings = Settings(data=data)
+def seed_store(data: Path, plot: Plot, told: Callable[[int], None], *, shards: int = 0, workers: int = 0) -> int:
+    """Make the store; returns its rows. `told` gets the rows so far, now and then. `shards`: 0 for the usual number."""
+    settings = Settings(data=data, shards=shards or None)
     prepare(settings)
-    shards = _shards(settings)
+    shards = shards_of(data)
     context = get_context("spawn")
     counter = context.Value("q", 0)
     parts = [(data, plot, shard, shards) for shard in range(shards)]
@@ -57,8 +57,9 @@ def _load_shard(data: Path, plot: Plot, shard: int, shards: int) -> int:
     return _load(Settings(data=data), _counted(_rows_of_shard(plot, shard, shards)))
 
 
-def _shards(settings: Settings) -> int:
-    opened = open_folder(settings)
+def shards_of(data: Path) -> int:
+    """The shards of a data folder that is there."""
+    opened = open_folder(Settings(data=data))
     opened.cluster.close()
     return int(opened.cluster.shards)
 

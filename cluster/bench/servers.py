@@ -69,11 +69,11 @@ def own_cell(data: Path, accounts: Sequence[Account], *, core: int | None = SERV
 
 
 @contextlib.contextmanager
-def fresh_cell(plan: Plan, folder: Path, *, core: int | None = SERVER_CORE) -> Iterator[Side]:
-    """One cell on an empty folder under `folder` with the accounts that a plan needs."""
+def fresh_cell(plan: Plan, folder: Path, *, core: int | None = SERVER_CORE, shards: int = 1) -> Iterator[Side]:
+    """One cell on an empty folder under `folder` with the accounts that a plan needs; one shard, as for one cell."""
     with tempfile.TemporaryDirectory(prefix="warbler-bench-", dir=folder) as name:
         data = Path(name)
-        accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX)]
+        accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX, cells=shards)]
         with own_cell(data, accounts, core=core) as side:
             yield side
 

@@ -13,7 +13,7 @@ from cluster.bench.seed import seed_accounts
 
 async def killed_again_and_again(server: Killable, data: Path, shape: Shape, rounds: int, seed: int) -> Crowd:
     """Start the server on a new folder, kill it so often under the load of a crowd, and hold the histories against the promises."""
-    accounts = await asyncio.to_thread(seed_accounts, data, shape.accounts, prefix="user", devices=DEVICES)
+    accounts = await asyncio.to_thread(seed_accounts, data, shape.accounts, prefix="user", devices=DEVICES, cells=2)
     crowd = Crowd(accounts, server.url, shape, seed)
     try:
         await server.start()
