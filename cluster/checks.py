@@ -18,7 +18,7 @@ from actors.store.cluster_file import is_complete
 from actors.store.opening import CannotOpen
 from actors.store.store import StoreError
 from cluster.data_folder import open_folder
-from cluster.doors import WEB_DIST
+from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
 from cluster.processes import session_members
 from cluster.ray_environment import ray_folder, read_instance

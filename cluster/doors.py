@@ -13,6 +13,7 @@ from pathlib import Path
 from actors.chat_cell import ChatCell
 from actors.store.sqlite import SqliteStore
 from cluster.loop_lag import LoopLag
+from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
 from cluster.settings import Settings
 from gateway.api.app import create_app
@@ -28,7 +29,6 @@ from gateway.metrics import HttpCounters, Metrics, Source
 from gateway.proxies import Proxies
 from gateway.tls import Certificates, TlsError
 
-WEB_DIST = Path(__file__).resolve().parent.parent / "gateway" / "web" / "dist"
 DAY_S = 86_400.0
 
 _log = event_log("cluster.doors")

@@ -4,33 +4,21 @@ that is down."""
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from actors.store.cluster_file import ClusterFile
 from actors.store.store import StoreError
-from cluster.app import CellApp, Identity
+from cluster.app import CellApp
 from cluster.data_folder import prepare
+from cluster.figures import Identity
+from cluster.folder_lock import folder_lock
 from cluster.membership import Membership
 from cluster.problems import StartProblem
 from cluster.processes import identify, is_alive, kill_for_sure
 from cluster.settings import Settings
 
 NAME = "cell-1"
-LOCK = "up.lock"
-
-
-@contextlib.contextmanager
-def folder_lock(settings: Settings) -> Iterator[None]:
-    """Only one at a time starts or maintains a data folder. Raises `StartProblem` where another does."""
-    path = settings.data / "run" / LOCK
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StartProblem(f"Another Warbler process works on {settings.data} now; end it first (`warbler down`).") from error
-        yield
 
 
 def end_old_lives(membership: Membership) -> None:

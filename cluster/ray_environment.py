@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import cluster
+from cluster.places import ROOT
 from cluster.problems import StartProblem
 from cluster.settings import Settings
 
@@ -105,7 +105,7 @@ def check_token(settings: Settings) -> None:
 def variables(settings: Settings) -> dict[str, str]:
     """The whole environment of our Ray's processes."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    root = str(Path(cluster.__file__).resolve().parent.parent)
+    root = str(ROOT)
     path = [root, *(part for part in kept.get("PYTHONPATH", "").split(os.pathsep) if part and part != root)]
     own = {"RAY_AUTH_TOKEN_PATH": str(token_file(settings).resolve()), "PYTHONPATH": os.pathsep.join(path)}
     return {**kept, **FIXED, **own}

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
-from cluster.problems import StartProblem
-from cluster.ray_actors import RAY_SUPERVISOR, SUPERVISOR
+from cluster.problems import StartProblem, last_words
 from cluster.ray_environment import NAMESPACE, check_token
-from cluster.ray_instance import last_words, running
+from cluster.ray_instance import running
+from cluster.ray_supervisor import RAY_SUPERVISOR, SUPERVISOR
 from cluster.settings import Settings
 
 CALL_LIMIT_S = 10.0
@@ -32,6 +33,8 @@ class RayHost:
         if instance is None or not instance.address:
             raise StartProblem(f"The Ray of {self._settings.data} is not up.")
         check_token(self._settings)
+        # The head's words about dead workers are not for whoever runs a command: the supervisor says why a cell ended.
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
         try:
             ray.init(
                 address=instance.address, namespace=NAMESPACE, _node_ip_address="127.0.0.1", log_to_driver=False,

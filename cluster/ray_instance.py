@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from cluster.problems import StartProblem
+from cluster.problems import StartProblem, last_words
 from cluster.processes import command_of, end_session, session_members
 from cluster.ray_environment import (
     Instance,
@@ -107,9 +107,3 @@ def _belongs(pid: int, instance: Instance) -> bool:
     """Ray's own processes name its folder; a session number that came again leads to none of them."""
     command = command_of(pid)
     return instance.folder in command or command.startswith("ray::")
-
-
-def last_words(text: str) -> str:
-    """The last line that says something."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it said nothing"

@@ -1,39 +1,15 @@
-"""Figures of a cell for people, as plain values: what `warbler status` shows."""
+"""Reads the figures of a started cell."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from cluster.doors import live_actors, owned_slots, resident_bytes
+from cluster.figures import CellStats
 
 if TYPE_CHECKING:
     from cluster.app import CellApp
-
-
-class CellStats(TypedDict):
-    """One cell now. Counters grow from its start; rates come from two of these."""
-
-    name: str
-    life: str
-    pid: int
-    port: int
-    view: int
-    slots: int
-    connections: int
-    sessions: int
-    rooms: int
-    users: int
-    messages_in: int
-    messages_out: int
-    commits: int
-    queued_commits: int
-    loop_lag_ms: float
-    memory_bytes: int
-    cpu_s: float
-    uptime_s: float
-    at: float
-    """The monotonic time of the machine, seconds."""
 
 
 def cell_stats(app: CellApp) -> CellStats:

@@ -16,11 +16,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple, Protocol
 
 from actors.runtime.view import CellInfo, View
+from cluster.figures import CellStats
 from cluster.membership import Membership
 from cluster.pauses import Pauses
-from cluster.problems import StartProblem
+from cluster.problems import StartProblem, in_short
 from cluster.processes import ProcessId
-from cluster.stats import CellStats
 from gateway.logs import event_log
 
 MOVES_AT_ONCE = 4
@@ -91,7 +91,11 @@ class Child:
         self.process: ProcessId | None = None
         self.restarts = 0
         self.problem = ""
-        """Why it is not serving, or died last."""
+        """Why it is not serving; empty while it is."""
+        self.last_end = ""
+        """Why it ended last."""
+        self.fault = ""
+        """Why this supervisor ended it, where it did."""
 
 
 class Supervisor:
@@ -171,8 +175,10 @@ class Supervisor:
             except StartProblem as problem:
                 child.problem = str(problem)
             except Exception as error:  # noqa: BLE001 - whatever a start raises, the cell is tried again, and people see why
-                child.problem = f"{type(error).__name__}: {error}"
+                child.problem = in_short(error)
             child.state = "failed"
+            child.problem = child.last_end = child.fault or child.problem
+            child.fault = ""
             _log.warning("cell_ended", cell=child.name, life=child.life, reason=child.problem)
             await self._bury(child)
             child.restarts += 1
@@ -228,15 +234,18 @@ class Supervisor:
         version, data = self._membership.encoded()
         if version and not self.stopping:
             joined = [child for child in self.children.values() if child.process is not None]
-            await asyncio.gather(*(self._tell(child.life, child.port, child.process, data) for child in joined if child.port is not None))
+            await asyncio.gather(
+                *(self._tell(child, child.life, child.port, child.process, data) for child in joined if child.port is not None)
+            )
 
-    async def _tell(self, life: str, port: CellPort, process: ProcessId | None, data: bytes) -> None:
+    async def _tell(self, child: Child, life: str, port: CellPort, process: ProcessId | None, data: bytes) -> None:
         try:
             async with asyncio.timeout(VIEW_LIMIT_S):
                 await port.apply_view(data)
         except Exception as error:  # noqa: BLE001 - dead, frozen or broken: its keeper hears of the end of its process
             if life in self._membership.unsealed():
                 _log.error("view_not_applied", life=life, error=error)
+                child.fault = f"it could not act on a view: {in_short(error)}"
                 await self._hands.kill(life, process)
 
     async def _balance(self) -> None:

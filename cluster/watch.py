@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from cluster.problems import in_short
+
 DOUBT_S = 0.2
 """Between two looks at a process whose call failed though it lives (its line broke, say)."""
 
@@ -16,11 +18,7 @@ async def until_gone(endless: Callable[[], Awaitable[object]], alive: Callable[[
             await endless()
             reason = "it ended a call that never ends"
         except Exception as error:  # noqa: BLE001 - any failure is a reason to look; what counts is whether it lives
-            reason = f"{type(error).__name__}: {_first_line(error)}"
+            reason = in_short(error)
         if not alive():
             return reason
         await asyncio.sleep(DOUBT_S)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")[:200]

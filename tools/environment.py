@@ -94,7 +94,7 @@ def build(python: str, target: Path) -> None:
     print(f"Setting up the environment in {target} (once) ...", flush=True)
     make_venv(python, target)
     uv = str(target / "bin" / "uv")
-    sync = [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(target / "bin" / "python"), str(LOCK)]
+    sync = [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--require-hashes", "--python", str(target / "bin" / "python"), str(LOCK)]
     run_step(sync, "The packages cannot be installed")
     whole_file(target).write_text("whole\n")
 

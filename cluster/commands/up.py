@@ -150,7 +150,8 @@ def _tell_changes(console: Console, states: dict[str, tuple[str, int]], status: 
     for cell in status["cells"]:
         name, now = cell["name"], (cell["state"], cell["restarts"])
         if states.get(name, now) != now:
-            console.print(f"{time.strftime('%H:%M:%S')}  {name}: {cell['state']}  {cell['problem']}".rstrip())
+            why = cell["problem"] or f"after: {cell['last_end']}"
+            console.print(f"{time.strftime('%H:%M:%S')}  {name}: {cell['state']}  {why}")
         states[name] = now
 
 

@@ -17,9 +17,11 @@ from actors.store.cluster_file import ClusterFile
 from actors.store.shards import owner_of
 from cluster.account_calls import do_account_call
 from cluster.accounts import numbered
-from cluster.app import CellApp, Identity
+from cluster.app import CellApp
 from cluster.data_folder import prepare
-from cluster.lonely import folder_lock, only_cell
+from cluster.figures import Identity
+from cluster.folder_lock import folder_lock
+from cluster.lonely import only_cell
 from cluster.membership import Membership
 from cluster.problems import StartProblem
 from cluster.settings import Settings

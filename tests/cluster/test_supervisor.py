@@ -11,10 +11,10 @@ import pytest
 
 from actors.runtime.view import CellInfo, View
 from actors.store.cluster_file import ClusterFile, create
+from cluster.figures import CellStats
 from cluster.membership import Membership
 from cluster.problems import StartProblem
 from cluster.processes import ProcessId
-from cluster.stats import CellStats
 from cluster.supervisor import Supervisor, Wanted
 
 SHARDS = 4
@@ -289,7 +289,9 @@ def test_a_cell_that_does_not_act_on_a_view_is_ended(tmp_path: Path, monkeypatch
 
         monkeypatch.setattr(deaf, "apply_view", refuse)
         town.machine.die(town.machine.of("cell-1").life)
-        await town.until(lambda: deaf.life in town.machine.killed)
+        child = town.supervisor.children["cell-2"]
+        await town.until(lambda: deaf.life in town.machine.killed and child.restarts == 1)
+        assert child.problem == "it could not act on a view: StartProblem: the disk is gone"
         await town.until_settled()
         await town.supervisor.stop(1.0)
 

@@ -11,7 +11,7 @@ def test_a_call_that_fails_on_a_dead_process_is_its_end() -> None:
     async def endless() -> None:
         raise ConnectionError("line one\nline two")
 
-    assert asyncio.run(until_gone(endless, lambda: False)) == "ConnectionError: line one"
+    assert asyncio.run(until_gone(endless, lambda: False)) == "ConnectionError: line two"
 
 
 def test_a_call_that_fails_on_a_living_process_is_made_again() -> None:

@@ -1,16 +1,12 @@
-"""The two kinds of Ray actor: the supervisor and the cell. Thin: what they do is `Supervisor` and `CellApp`.
-
-Answers are ``{"value": ...}`` or ``{"problem": sentence}``: an exception's text would come wrapped in Ray's traceback.
-"""
+"""The Ray actor that is the supervisor, and its hands: cells as detached, named Ray actors. What it does is `Supervisor`."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable
 from functools import partial
-from typing import Any, TextIO, cast
+from typing import Any
 
 import ray
 from ray.exceptions import RayError
@@ -18,89 +14,23 @@ from ray.exceptions import RayError
 from actors.runtime.view import CellInfo
 from actors.store.cluster_file import ClusterFile
 from actors.store.store import StoreError
-from cluster.account_calls import do_account_call
-from cluster.app import CellApp, Identity
-from cluster.log_file import LogFile
-from cluster.lonely import folder_lock
+from cluster.figures import CellStats
+from cluster.folder_lock import folder_lock
 from cluster.membership import Membership
 from cluster.problems import StartProblem
-from cluster.processes import ProcessId, identify, is_alive, kill_for_sure
+from cluster.processes import ProcessId, is_alive, kill_for_sure
+from cluster.ray_cell import RAY_CELL, answered, log_to_file
 from cluster.ray_environment import NAMESPACE
 from cluster.settings import Settings
-from cluster.stats import CellStats
 from cluster.supervisor import CellPort, Child, Supervisor, Wanted
 from cluster.watch import until_gone
-from gateway.logs import configure, event_log
+from gateway.logs import event_log
 
 SUPERVISOR = "supervisor"
 FIND_LIMIT_S = 5.0
 STATS_LIMIT_S = 2.0
 
 _log = event_log("cluster.ray")
-
-
-async def answered(work: Awaitable[Any]) -> dict[str, Any]:
-    """The result, or the sentence that says why there is none."""
-    try:
-        return {"value": await work}
-    except (StartProblem, StoreError) as problem:
-        return {"problem": str(problem)}
-
-
-def log_to_file(settings: Settings, name: str) -> None:
-    """All records of this process go to its log file."""
-    configure(cast(TextIO, LogFile(settings.data / "log" / f"{name}.log")), level=settings.log_level.upper())
-
-
-class CellActor:
-    """One life of one cell."""
-
-    def __init__(self, settings: dict[str, Any], name: str, life: str) -> None:
-        self._settings = Settings.model_validate(settings)
-        log_to_file(self._settings, name)
-        self._app = CellApp(self._settings, Identity(name, life))
-
-    async def start(self) -> dict[str, Any]:
-        """Put it together."""
-        return await answered(self._start())
-
-    async def _start(self) -> tuple[CellInfo, ProcessId | None]:
-        return await self._app.start(), identify(os.getpid())
-
-    async def apply_view(self, data: bytes) -> dict[str, Any]:
-        """Act on a stored view."""
-        return await answered(self._app.apply_view(data))
-
-    async def release(self, groups: list[int]) -> dict[str, Any]:
-        """Let groups go."""
-        return await answered(self._app.release(groups))
-
-    async def open_doors(self, port: int) -> dict[str, Any]:
-        """Listen; a port that is open already is told."""
-        return await answered(self._open(port))
-
-    async def _open(self, port: int) -> int:
-        return self._app.doors.port or await self._app.open_doors(port)
-
-    async def stats(self) -> CellStats:
-        """Figures."""
-        return self._app.stats()
-
-    async def accounts(self, call: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """What `warbler accounts` asks."""
-        return await answered(do_account_call(self._app.accounts, call, arguments))
-
-    async def stop(self) -> dict[str, Any]:
-        """End in good order."""
-        return await answered(self._app.stop())
-
-    async def gone(self) -> None:
-        """Never ends."""
-        await asyncio.Event().wait()
-
-
-RAY_CELL: Any = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(CellActor)
-"""Never restarted by Ray: a new process is a new life, and that is the supervisor's to give."""
 
 
 class RayCellPort:
@@ -246,7 +176,8 @@ RAY_SUPERVISOR: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0
 
 
 async def _cell_status(child: Child) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": child.name, "state": child.state, "restarts": child.restarts, "problem": child.problem}
+    row: dict[str, Any] = {"name": child.name, "state": child.state, "restarts": child.restarts}
+    row |= {"problem": child.problem, "last_end": child.last_end}
     if child.port is None or child.state != "serving":
         return row
     try:

@@ -1,0 +1,37 @@
+"""What a cell is called, and its figures for people: plain values that cross processes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypedDict
+
+
+class Identity(NamedTuple):
+    """Which cell this is."""
+
+    name: str
+    life: str
+
+
+class CellStats(TypedDict):
+    """One cell now, as `warbler status` shows it. Counters grow from its start; rates come from two of these."""
+
+    name: str
+    life: str
+    pid: int
+    port: int
+    view: int
+    slots: int
+    connections: int
+    sessions: int
+    rooms: int
+    users: int
+    messages_in: int
+    messages_out: int
+    commits: int
+    queued_commits: int
+    loop_lag_ms: float
+    memory_bytes: int
+    cpu_s: float
+    uptime_s: float
+    at: float
+    """The monotonic time of the machine, seconds."""

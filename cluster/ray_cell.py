@@ -1,0 +1,93 @@
+"""The Ray actor that is a cell. Thin: what it does is `CellApp`.
+
+Answers are ``{"value": ...}`` or ``{"problem": sentence}``: an exception's text would come wrapped in Ray's traceback.
+The supervisor and the command line import this module only to name the actor; what a cell works with is imported in the
+cell's own process, so that they start a second earlier.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+import ray
+
+from actors.runtime.view import CellInfo
+from actors.store.store import StoreError
+from cluster.figures import CellStats, Identity
+from cluster.log_file import LogFile
+from cluster.problems import StartProblem
+from cluster.processes import ProcessId, identify
+from cluster.settings import Settings
+from gateway.logs import configure
+
+if TYPE_CHECKING:
+    from cluster.app import CellApp
+
+
+async def answered(work: Awaitable[Any]) -> dict[str, Any]:
+    """The result, or the sentence that says why there is none."""
+    try:
+        return {"value": await work}
+    except (StartProblem, StoreError) as problem:
+        return {"problem": str(problem)}
+
+
+def log_to_file(settings: Settings, name: str) -> None:
+    """All records of this process go to its log file."""
+    configure(cast(TextIO, LogFile(settings.data / "log" / f"{name}.log")), level=settings.log_level.upper())
+
+
+class CellActor:
+    """One life of one cell."""
+
+    def __init__(self, settings: dict[str, Any], name: str, life: str) -> None:
+        self._settings = Settings.model_validate(settings)
+        log_to_file(self._settings, name)
+        self._app: CellApp = importlib.import_module("cluster.app").CellApp(self._settings, Identity(name, life))
+
+    async def start(self) -> dict[str, Any]:
+        """Put it together."""
+        return await answered(self._start())
+
+    async def _start(self) -> tuple[CellInfo, ProcessId | None]:
+        return await self._app.start(), identify(os.getpid())
+
+    async def apply_view(self, data: bytes) -> dict[str, Any]:
+        """Act on a stored view."""
+        return await answered(self._app.apply_view(data))
+
+    async def release(self, groups: list[int]) -> dict[str, Any]:
+        """Let groups go."""
+        return await answered(self._app.release(groups))
+
+    async def open_doors(self, port: int) -> dict[str, Any]:
+        """Listen; a port that is open already is told."""
+        return await answered(self._open(port))
+
+    async def _open(self, port: int) -> int:
+        return self._app.doors.port or await self._app.open_doors(port)
+
+    async def stats(self) -> CellStats:
+        """Figures."""
+        return self._app.stats()
+
+    async def accounts(self, call: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """What `warbler accounts` asks."""
+        do: Any = importlib.import_module("cluster.account_calls").do_account_call
+        return await answered(do(self._app.accounts, call, arguments))
+
+    async def stop(self) -> dict[str, Any]:
+        """End in good order."""
+        return await answered(self._app.stop())
+
+    async def gone(self) -> None:
+        """Never ends."""
+        await asyncio.Event().wait()
+
+
+RAY_CELL: Any = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(CellActor)
+"""Never restarted by Ray: a new process is a new life, and that is the supervisor's to give."""
