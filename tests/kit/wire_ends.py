@@ -187,3 +187,21 @@ class Line:
         """The socket is gone."""
         self.connection.connection_lost(None)
         self.clock.run()
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """A server's close frame."""
+    payload = code.to_bytes(2, "big") + reason.encode()
+    return bytes((0x88, len(payload))) + payload
+
+
+def ended_with(line: Line) -> int:
+    """The code of the close frame at the end of the output."""
+    output = line.output()
+    at = output.rindex(b"\x88")
+    return int.from_bytes(output[at + 2 : at + 4], "big")
+
+
+def pings(*numbers: int) -> bytes:
+    """Frames of clients' pings with these `q`."""
+    return b"".join(frame(b'{"t":"ping","q":%d}' % number) for number in numbers)
