@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DEV = ["--extra", "dev", "--extra", "quic", "--extra", "ml", "--constraint", "requirements.lock"]
+DEV = ["--extra", "dev", "--constraint", "requirements.lock"]
 
 
 def compile_lock(target: str, arguments: list[str]) -> None:
