@@ -13,16 +13,16 @@ from actors.runtime.ring import slot_of
 from actors.runtime.view import View
 from actors.store.cluster_file import ClusterFile
 from cluster.bench.device import Device
-from cluster.bench.dialect import Account, Member, WarblerDialect, join_server, room_of
+from cluster.bench.dialect import Account, room_of
 from cluster.bench.history import History, Seen, Shown, digest
 from cluster.bench.judge import explain, judge
 from cluster.bench.killable import CellProcess
 from cluster.bench.seed import seed_accounts
-from cluster.bench.side import dismiss
 from cluster.data_folder import prepare
 from cluster.membership import Membership
 from cluster.settings import Settings
 from gateway.client import Client
+from tests.kit.raw import Raw
 from tests.kit.watcher import Watcher
 
 Size = Literal["small", "large"]
@@ -36,27 +36,39 @@ LOOK_S = 0.02
 class Cell(CellProcess):
     """One cell in one process that may kill itself."""
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     async def died(self) -> None:
         """Wait until it is dead."""
         assert self._process is not None
         await self._process.wait()
 
 
-def make_accounts(data: Path, size: Size, shards: int = 1) -> list[list[Account]]:
-    """Accounts for a room: three devices each. The data folder is made with so many shards."""
+def make_folder(data: Path, shards: int = 2) -> None:
+    """A data folder with so many shards."""
     prepare(Settings(data=data, cells=1, shards=shards))
+
+
+def make_accounts(data: Path, size: Size, shards: int = 2) -> list[list[Account]]:
+    """Accounts for a room: three devices each. The data folder is made with so many shards."""
+    make_folder(data, shards)
     return seed_accounts(data, MEMBERS[size], prefix="user", devices=3)
 
 
 async def make_room(url: str, accounts: Sequence[Sequence[Account]], key: str, size: Size) -> str:
     """A room of all of them; the first is the owner."""
-    owner = await join_server(url, WarblerDialect([]), accounts[0][2])
+    owner = await Raw.log_in_when_open(url, accounts[0][2].token)
     names = [devices[0].user for devices in accounts[1 : MEMBERS[size]]]
-    room = room_of(await owner.ask({"t": "create", "key": key, "name": key, "members": names[:200]}))
+    frame = {"t": "create", "q": 1, "key": key, "name": "Room", "members": names[:200]}
+    room = room_of(await owner.ask_until_done(frame))
     for first in range(200, len(names), AT_ONCE):
-        group = names[first : first + AT_ONCE]
-        await asyncio.gather(*(owner.ask({"t": "invite", "room": room, "user": name}) for name in group))
-    await dismiss([owner.client])
+        group = enumerate(names[first : first + AT_ONCE], start=2)
+        await asyncio.gather(*(owner.ask_until_done({"t": "invite", "q": q, "room": room, "user": name}) for q, name in group))
+    await owner.leave()
     return room
 
 
@@ -89,9 +101,9 @@ class Cast:
 
     async def head(self) -> int:
         """Where the room stands, asked for by an account that has no part in this."""
-        member: Member = await join_server(self._server.url(0), WarblerDialect([]), self._accounts[0][2])
-        page = await member.ask({"t": "pull", "room": self.room, "after": 0, "limit": 1})
-        await dismiss([member.client])
+        raw = await Raw.log_in_when_open(self._server.url(0), self._accounts[0][2].token)
+        page = await raw.ask_until_done({"t": "pull", "q": 1, "room": self.room, "after": 0, "limit": 1})
+        await raw.leave()
         self.history.head(self.room, int(page["head"]))
         return int(page["head"])
 
@@ -127,15 +139,14 @@ class Cast:
         self.poster.release()
         await self.poster.until(lambda: not self.poster.unanswered())
         assert await self.head() == before, "a repeat was stored a second time"
-        for device in self.devices:
-            assert self.has(device, text)
-            await device.stop()
+        assert [self.has(device, text) for device in (self.away, self.off)] == [True, True]
+        await self.leave()
         violations = judge(self.history)
         assert not violations, explain(violations)
 
     @staticmethod
     def has(device: Device, text: str) -> bool:
-        """Whether a device was shown this text, or knows it as its own."""
+        """Whether a device was shown this text."""
         events = device.recorder.history.events
         wanted = digest(text)
         return any(isinstance(event, Shown | Seen) and event.digest == wanted for event in events)

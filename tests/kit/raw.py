@@ -12,6 +12,7 @@ import orjson
 from cluster.bench.lean_client import LeanClient, LoadError, connect, text_frame
 
 LIMIT_S = 30.0
+RETRY_S = 0.1
 _CLOSED = re.compile(r"closed by the server: (\d+)")
 
 
@@ -38,6 +39,15 @@ class Raw:
         raw.say({"t": "hello", "v": 1, "token": token, "since": since})
         raw.frames.insert(0, await raw.hear("welcome"))
         return raw
+
+    @classmethod
+    async def log_in_when_open(cls, url: str, token: str) -> Raw:
+        """The same, again and again while the server turns us away, as it does while a cell is being taken over."""
+        while True:
+            try:
+                return await cls.log_in(url, token)
+            except (LoadError, OSError):
+                await asyncio.sleep(RETRY_S)
 
     def say(self, frame: dict[str, Any]) -> None:
         """Send a frame."""
@@ -69,6 +79,14 @@ class Raw:
         """Send a request with a `q` and take its answer."""
         self.say(frame)
         return await self.hear("ok", "page", "error", q=frame["q"])
+
+    async def ask_until_done(self, frame: dict[str, Any]) -> dict[str, Any]:
+        """Ask again while the answer is that it can succeed later."""
+        while (answer := await self.ask(frame))["t"] == "error":
+            if not answer["retry"]:
+                raise LoadError(f"{frame['t']} was refused: {answer}")
+            await asyncio.sleep(answer.get("retry_after") or 0.1)
+        return answer
 
     async def still_there(self) -> None:
         """The connection works: a ping is answered. All that came before the ping was handled then."""
