@@ -22,13 +22,14 @@ from gateway.http_side import App, HttpSide
 from gateway.hub import Hub
 from gateway.loop_clock import LoopClock
 from gateway.proxies import Proxies
+from gateway.tls_acceptor import Entering, TlsAcceptor, listening_sockets
 
 MAX_HEAD_BYTES = 16 * 1024
 """Request line and headers together."""
 HEAD_TIMEOUT_S = 10.0
-"""From the connection (with TLS: from its handshake) to the end of the head."""
-TLS_HANDSHAKE_TIMEOUT_S = 10.0
-"""For the TLS handshake."""
+"""From the connection to the end of the head; for a TLS handshake before it, the same again."""
+TLS_SHUTDOWN_S = 5.0
+"""For the end of a TLS connection."""
 CLOSE_WAIT_S = 5.0
 """How long `Front.close` waits for clients to go by themselves."""
 ABORT_WAIT_S = 2.0
@@ -43,85 +44,110 @@ _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-class Door(asyncio.Protocol):
-    """A connection whose request head is being read."""
+class Door(Entering):
+    """A connection that has not yet shown what it is: it is counted, and its request head is read."""
 
     __slots__ = ("_entered", "_head", "_http", "_hub", "_peer", "_transport", "slot")
 
-    _transport: asyncio.Transport
-
     def __init__(self, hub: Hub, http: HttpSide) -> None:
+        super().__init__()
         self._hub = hub
         self._http = http
         self._head = bytearray()
         self._peer = ""
         # whether it counts against the bounds
         self._entered = False
+        # None before the connection is made, which with TLS is after its handshake
+        self._transport: asyncio.Transport | None = None
         self.slot = -1
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it, or turn it away."""
-        self._transport = transport  # type: ignore[assignment]
+    def enter(self, peer: str) -> bool:
+        """Count it, and the time for its head; False at a bound."""
         hub = self._hub
-        self._peer = peer_of(transport)
-        if not hub.closing and hub.admission.enter_from(self._peer):
-            if hub.admission.enter():
-                self._entered = True
-                hub.doors.add(self)
-                hub.wheel.move(self, HEAD_TIMEOUT_S)
-                return
-            hub.admission.leave_from(self._peer)
-        hub.counters.refused += 1
-        self._transport.write(_BUSY)
-        self._transport.close()
+        if hub.closing or not hub.admission.enter_from(peer):
+            hub.counters.refused += 1
+            return False
+        if not hub.admission.enter():
+            hub.admission.leave_from(peer)
+            hub.counters.refused += 1
+            return False
+        self._entered, self._peer = True, peer
+        hub.doors.add(self)
+        hub.wheel.move(self, HEAD_TIMEOUT_S)
+        return True
+
+    def leave(self) -> None:
+        """Gone before its head was there (safe to repeat)."""
+        if self._entered:
+            self._leave_door()
+            self._hub.leave(self._peer)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count it, where that was not done before, or turn it away."""
+        self._transport = transport  # type: ignore[assignment]
+        if self._entered:
+            self._hub.wheel.move(self, HEAD_TIMEOUT_S)
+        elif not self.enter(peer_of(transport)):
+            self._end_with(_BUSY)
 
     def data_received(self, data: bytes) -> None:
         """One more piece of the head."""
-        if not self._entered:
-            return
-        looked_at = max(0, len(self._head) - len(_END_OF_HEAD) + 1)
-        self._head += data
-        stop = self._head.find(_END_OF_HEAD, looked_at)
+        if self._entered:
+            self._head += data
+            self._look()
+
+    def on_time(self) -> float:
+        """The head, or the TLS handshake before it, did not come in time."""
+        self.abort()
+        return 0.0
+
+    def abort(self) -> None:
+        """End without a word."""
+        if self._transport is not None:
+            self._transport.abort()
+        else:
+            self.end_handshake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end."""
+        self.leave()
+
+    def _look(self) -> None:
+        stop = self._head.find(_END_OF_HEAD)
         if 0 <= stop <= MAX_HEAD_BYTES - len(_END_OF_HEAD):
             head = bytes(self._head)
             stop += len(_END_OF_HEAD)
             self._hand_on(head[:stop], head[stop:])
         elif stop >= 0 or len(self._head) > MAX_HEAD_BYTES:
             self._hub.counters.refused += 1
-            self._transport.write(_TOO_LONG)
-            self._transport.close()
+            self._end_with(_TOO_LONG)
 
-    def on_time(self) -> float:
-        """The head did not come in time."""
-        self.abort()
-        return 0.0
-
-    def abort(self) -> None:
-        """End without a word."""
-        self._transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Gone before its head was there."""
-        if self._entered:
-            self._leave_door()
-            self._hub.leave(self._peer)
+    def _end_with(self, answer: bytes) -> None:
+        transport = self._transport
+        if transport is not None:
+            transport.write(answer)
+            transport.close()
 
     def _hand_on(self, head: bytes, rest: bytes) -> None:
+        transport = self._transport
+        if transport is None:
+            return
         self._leave_door()
         if _WEBSOCKET.match(head) and _UPGRADE.search(head):
             connection = Connection(self._hub)
-            self._transport.set_protocol(connection)
-            connection.connection_made(self._transport)
+            transport.set_protocol(connection)
+            connection.connection_made(transport)
             connection.data_received(head)
-            if rest and not self._transport.is_closing():
+            if rest and not transport.is_closing():
                 connection.data_received(rest)
         else:
             http = self._http.connection()
-            self._transport.set_protocol(http)
-            http.connection_made(self._transport)
+            transport.set_protocol(http)
+            http.connection_made(transport)
             http.data_received(head + rest)
 
     def _leave_door(self) -> None:
+        self._entered = False
         self._hub.wheel.forget(self)
         self._hub.doors.discard(self)
 
@@ -146,7 +172,8 @@ class Front:
         clock = scheduler or LoopClock(asyncio.get_running_loop())
         self._hub = Hub(sessions, clock, origins=origins, proxies=proxies, admission=admission)
         self._http = HttpSide(app, self._hub)
-        self._server: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server | TlsAcceptor] = []
+        self._port = 0
         self._closing: asyncio.Task[None] | None = None
 
     @property
@@ -162,30 +189,38 @@ class Front:
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        if self._server is None:
+        if not self._port:
             raise RuntimeError("not started")
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._port
 
     async def start(
         self, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None, reuse_port: bool = False
     ) -> None:
         """Start the application and listen. Raises `OSError` (the port is taken) and `StartupFailed`."""
         await self._http.start()
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(
-                lambda: Door(self._hub, self._http),
-                host,
-                port,
-                ssl=ssl_context,
-                ssl_handshake_timeout=TLS_HANDSHAKE_TIMEOUT_S if ssl_context else None,
-                reuse_port=reuse_port or None,
-                backlog=LISTEN_BACKLOG,
-            )
+            await self._listen(host, port, ssl_context, reuse_port)
         except OSError:
+            self._stop_listening()
             await self._http.stop()
             raise
         self._hub.wheel.start()
+
+    async def _listen(self, host: str, port: int, tls: ssl.SSLContext | None, reuse_port: bool) -> None:
+        loop = asyncio.get_running_loop()
+        for listener in await listening_sockets(host, port, reuse_port=reuse_port, backlog=LISTEN_BACKLOG):
+            self._port = self._port or int(listener.getsockname()[1])
+            if tls is None:
+                self._listeners.append(await loop.create_server(self._door, sock=listener, backlog=LISTEN_BACKLOG))
+            else:
+                self._listeners.append(TlsAcceptor(listener, tls, self._door, handshake_s=HEAD_TIMEOUT_S, shutdown_s=TLS_SHUTDOWN_S))
+
+    def _door(self) -> Door:
+        return Door(self._hub, self._http)
+
+    def _stop_listening(self) -> None:
+        for listener in self._listeners:
+            listener.close()
 
     async def close(self) -> None:
         """Take nobody any more, tell everybody to go elsewhere, wait, end who is left. Safe to repeat; all calls wait."""
@@ -196,8 +231,7 @@ class Front:
     async def _close(self) -> None:
         hub = self._hub
         hub.closing = True
-        if self._server is not None:
-            self._server.close()
+        self._stop_listening()
         for connection in list(hub.connections):
             connection.close(GOING_AWAY, CLOSES[GOING_AWAY])
         self._http.shutdown_connections()

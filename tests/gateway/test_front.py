@@ -18,9 +18,9 @@ from gateway.front import HEAD_TIMEOUT_S, MAX_HEAD_BYTES, Door, Front
 from gateway.http_side import REQUEST_TIMEOUT_S, HttpConnection, StartupFailed
 from gateway.hub import Hub
 from gateway.loop_clock import LoopClock
+from tests.kit.asgi import plain_app
 from tests.kit.calls import called
 from tests.kit.clock import Clock
-from tests.kit.live import plain_app
 from tests.kit.wire_ends import HEAD, HELLO, RecordedSessions, echo_pings, frame
 
 Main = Callable[[Front, RecordedSessions], Awaitable[None]]
@@ -130,6 +130,45 @@ def test_a_kept_http_connection_can_become_a_websocket() -> None:
         peer.writer.transport.abort()  # type: ignore[attr-defined]
 
     serve(main)
+
+
+@pytest.mark.parametrize("runner", [uvloop.run, asyncio.run])
+def test_a_connection_counts_before_its_tls_handshake_and_is_cut_off_without_one(
+    runner: Any, certificates: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, left = called(monkeypatch, Door, "enter"), called(monkeypatch, Hub, "leave")
+
+    async def main(front: Front, sessions: RecordedSessions) -> None:
+        silent = await Peer.to(front)
+        await made.wait()
+        assert front.sockets == 1
+        second = await Peer.to(front)
+        assert await second.rest() in (b"", b"reset")
+        assert (front.sockets, front.counters.refused) == (1, 1)
+        front._hub.scheduler.hand.advance(HEAD_TIMEOUT_S + 1)  # type: ignore[attr-defined]
+        assert await silent.rest() in (b"", b"reset")
+        await left.wait()
+        assert (front.sockets, len(front._hub.doors)) == (0, 0)
+        good = await Peer.to(front, certificates[1])
+        assert (await good.ask(GET % (b"page", b""), b"/page")).startswith(b"HTTP/1.1 200")
+
+    serve(main, runner=runner, tls=certificates[0], clock=ClockedLoop, max_connections=1)
+
+
+@pytest.mark.parametrize("runner", [uvloop.run, asyncio.run])
+def test_what_is_no_tls_is_ended_and_forgotten(
+    runner: Any, certificates: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = called(monkeypatch, Hub, "leave")
+
+    async def main(front: Front, sessions: RecordedSessions) -> None:
+        peer = await Peer.to(front)
+        peer.writer.write(GET % (b"page", b""))
+        await peer.rest()
+        await left.wait()
+        assert (front.sockets, len(front._hub.doors)) == (0, 0)
+
+    serve(main, runner=runner, tls=certificates[0])
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 61])

@@ -20,22 +20,11 @@ from actors.session import SessionLimits
 from gateway.front import Front
 from gateway.loop_clock import LoopClock
 from gateway.wire import encode, frame_text
+from tests.kit.asgi import plain_app
 from tests.kit.chat import GENEROUS, make_view
 from tests.kit.memory import MemoryDisk, MemoryStore
 
 T = TypeVar("T")
-
-
-async def plain_app(scope: Any, receive: Any, send: Any) -> None:
-    """An ASGI application that says whom and how it was asked."""
-    if scope["type"] == "lifespan":
-        while (await receive())["type"] != "lifespan.shutdown":
-            await send({"type": "lifespan.startup.complete"})
-        await send({"type": "lifespan.shutdown.complete"})
-        return
-    body = f"{scope['client'][0]} {scope['scheme']} {scope['method']} {scope['path']}".encode()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]})
-    await send({"type": "http.response.body", "body": body})
 
 
 def token(user: str, device: str = "d1") -> str:
