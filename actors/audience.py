@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from actors.edge import LocalSessions
 from actors.messages.delivery import AdoptSessions, Fanout, HeadTold, Relayed, RelayHead, SessionsGone
 from actors.messages.routes import Follow, Followed, Route, Unfollow
-from actors.places import Places
+from actors.places import Kept, Places
 from actors.routes import RouteTable
 from actors.runtime.actor import ActorId, Context, actor_id, life_of, name_of, pinned_id
 
@@ -45,8 +45,8 @@ class ByMember:
         self._sessions: dict[str, set[ActorId]] = {}
         self._edges: dict[str, list[ActorId]] = {}
         """life of an edge -> sessions there."""
-        self._table_of: dict[str, str] = {}
-        """user -> life whose table follows the user for us."""
+        self._table_of: dict[str, Kept] = {}
+        """user -> the table that follows the user for us."""
         self._waiting: set[str] = set()
 
     # --- following ---------------------------------------------------------------------------------------------------
@@ -68,7 +68,8 @@ class ByMember:
         for life, there in by_life.items():
             if life == self._places.life:
                 owned = [user for user in there if self._places.owns(actor_id("user", user))]
-                found += self.followed(Followed(life, owned, self._table.follow(self._ctx.me, owned)))
+                routes = self._table.follow(self._ctx.me, owned)
+                found += self.followed(Followed(life, owned, routes, self._places.version))
             else:
                 self._ctx.tell(pinned_id("routes", life), Follow(self._ctx.me, there))
         return found
@@ -81,7 +82,7 @@ class ByMember:
         """A table answered; returns the sessions that are new here."""
         for user in answer.users:
             self._waiting.discard(user)
-            self._table_of[user] = answer.life
+            self._table_of[user] = Kept(answer.life, answer.version)
         return [route.session for route in answer.routes if self.add(route)]
 
     def unfollow(self, users: Iterable[str]) -> None:
@@ -90,24 +91,26 @@ class ByMember:
             self._waiting.discard(user)
             for session in list(self._sessions.get(user, ())):
                 self.remove(user, session)
-            life = self._table_of.pop(user, None)
-            if life is not None:
-                self._ctx.tell(pinned_id("routes", life), Unfollow(self._ctx.me, [user]))
+            kept = self._table_of.pop(user, None)
+            if kept is not None:
+                self._ctx.tell(pinned_id("routes", kept.life), Unfollow(self._ctx.me, [user]))
 
     def leave_tables(self) -> None:
         """The room retires."""
         by_life: dict[str, list[str]] = {}
-        for user, life in self._table_of.items():
-            by_life.setdefault(life, []).append(user)
+        for user, kept in self._table_of.items():
+            by_life.setdefault(kept.life, []).append(user)
         for life, users in by_life.items():
             self._ctx.tell(pinned_id("routes", life), Unfollow(self._ctx.me, users))
+        self._table_of.clear()
+        self._waiting.clear()
 
     def moved(self, dead: Collection[str]) -> list[ActorId]:
         """The view changed: forget dead edges, follow where tables moved; returns sessions that are new here."""
         for user, sessions in list(self._sessions.items()):
             for session in [s for s in sessions if life_of(s) in dead]:
                 self.remove(user, session)
-        astray = [u for u, life in self._table_of.items() if self._places.life_for(actor_id("user", u)) != life]
+        astray = [user for user, kept in self._table_of.items() if not kept.stands(self._places, actor_id("user", user))]
         return self.follow(astray) if astray else []
 
     def add(self, route: Route) -> bool:
@@ -204,6 +207,11 @@ class InterestTable:
         """The relays of a room."""
         return self._relays.get(room, set())
 
+    def keep(self, owned: Callable[[str], bool]) -> None:
+        """Forget the rooms whose slots are no longer here."""
+        for room in [room for room in self._relays if not owned(room)]:
+            del self._relays[room]
+
     def drop_lives(self, dead: Collection[str]) -> None:
         """Forget the relays of dead cells."""
         for room, relays in list(self._relays.items()):
@@ -223,16 +231,19 @@ class ByEdge:
         """One envelope per edge cell with interest."""
         relays = self._interest.relays(self._room)
         if relays:
-            self._ctx.tell_many(list(relays), Relayed(first, list(texts), list(senders), list(left)))
+            self._ctx.tell_many(list(relays), Relayed(first, list(texts), list(senders), list(left), self._ctx.me))
 
     def show(self, text: bytes, sender: str) -> None:
         """Large rooms show nothing that may be lost."""
 
     def tell_head(self, head: int) -> None:
         """To every relay."""
-        relays = self._interest.relays(self._room)
-        if relays and head:
-            self._ctx.tell_many(list(relays), RelayHead(head))
+        self.tell_head_to(list(self._interest.relays(self._room)), head)
+
+    def tell_head_to(self, targets: Sequence[ActorId], head: int) -> None:
+        """To these relays."""
+        if targets and head:
+            self._ctx.tell_many(targets, RelayHead(head))
 
     def owe(self, life: str, head: int) -> None:
         """To the relay of one edge."""

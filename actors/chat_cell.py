@@ -6,7 +6,7 @@ Used alike by the process that runs on Ray, by tests on a hand-moved clock and b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from actors.kinds import chat_kinds, new_tables
 from actors.messages.routes import ViewChanged
@@ -20,12 +20,13 @@ from actors.runtime.scheduler import Scheduler
 from actors.runtime.view import View
 from actors.session import SessionLimits, SessionPorts
 from actors.session_host import SessionHost
-from actors.store.rows import MarkRow
 from actors.store.store import Store
 
 _KEEP_PLACES = frozenset({"session", "room", "relay", "routes", "desk"})
 """Kinds that keep places of others, and so hear of every change of view."""
-_OWE_HEADS = frozenset({"room", "relay"})
+_LOOK_AGAIN_S = 1.0
+"""What a taker has to look up, and could not, is looked up again after this time."""
+_OWE_HEADS = frozenset({"room", "relay", "routes", "user"})
 """Kinds that hear of a lost link."""
 
 
@@ -75,25 +76,26 @@ class ChatCell:
         self.cell.open_slots(gained)
         self._tell(_KEEP_PLACES, ViewChanged(view.version, self._gone(before, view)))
         if gained:
-            self.store.active(gained).when_settled(self._wake_active)
-            self.store.untold(gained).when_settled(self._wake_untold)
+            self._look_after(gained, self.store.active)
+            self._look_after(gained, self.store.untold)
+
+    def _look_after(self, gained: Iterable[int], ask: Callable[[list[int]], Promise[Any]]) -> None:
+        """Rooms that their last owner left in the middle, or with marks untold: starting them does what is owed."""
+        slots = [slot for slot in gained if self.cell.owns_slot(slot)]
+        if slots and not self.cell.closed:
+            ask(slots).when_settled(lambda found: self._wake(slots, ask, found))
+
+    def _wake(self, slots: list[int], ask: Callable[[list[int]], Promise[Any]], found: Promise[Any]) -> None:
+        if found.error is not None:
+            self.cell.report("look_after_failed", pinned_id("edge", self.life), None, found.error)
+            self.cell.scheduler.later(_LOOK_AGAIN_S, self._look_after, slots, ask)
+            return
+        for room in sorted({row if isinstance(row, str) else row.room for row in found.result()}):
+            self.cell.tell(actor_id("room", room), Wake())
 
     @staticmethod
     def _gone(before: View | None, view: View) -> list[str]:
         return [cell.life for cell in before.cells if view.cell(cell.life) is None] if before is not None else []
-
-    def _wake_active(self, rooms: Promise[list[str]]) -> None:
-        """Rooms that their last owner left in the middle: starting them tells heads and marks."""
-        if rooms.error is None:
-            self._wake(rooms.result())
-
-    def _wake_untold(self, marks: Promise[list[MarkRow]]) -> None:
-        if marks.error is None:
-            self._wake({mark.room for mark in marks.result()})
-
-    def _wake(self, rooms: Iterable[str]) -> None:
-        for room in sorted(rooms):
-            self.cell.tell(actor_id("room", room), Wake())
 
     def _link_lost(self, life: str) -> None:
         self._tell(_OWE_HEADS, LinkLost(life))

@@ -14,7 +14,7 @@ from actors.messages.delivery import EntryPage, ReadHeads, ReadPage, RoomHeads, 
 from actors.messages.routes import ViewChanged
 from actors.places import Places
 from actors.room import Room
-from actors.room_log import entry_of
+from actors.room_pages import page_from_back, page_from_front
 from actors.runtime.actor import Actor, ActorId, actor_id, handles, reads
 from actors.runtime.ring import slot_of
 from actors.store.store import Store, StoreError
@@ -51,9 +51,9 @@ class Desk(Actor):
         asked: list[tuple[int, str]] = []
         for room in request.rooms:
             active = self._active(room)
-            if active is not None:
+            if active is not None and active.log.last_at:
                 known[room] = (active.log.head, active.log.last_at)
-            else:
+            else:  # one that has just been loaded does not know when its head was stored
                 asked.append((slot_of(actor_id("room", room)), room))
         if asked:
             known.update(await self._read(asked))
@@ -75,16 +75,17 @@ class Desk(Actor):
             if request.after >= 0:
                 after = max(request.after, request.first - 1)
                 rows = await self._store.entries_after(slot, request.room, after, limit + 1)
-                return EntryPage([entry_of(row) for row in rows[:limit]], len(rows) > limit)
+                return EntryPage(*page_from_front(rows, limit))
             rows = await self._store.entries_before(slot, request.room, 2**62, limit + 1)
         except StoreError:
             raise Unavailable("store_unavailable", retry_after=1.0) from None
-        rows = [row for row in rows if row.seq >= request.first]
-        return EntryPage([entry_of(row) for row in rows[-limit:]], len(rows) > limit)
+        return EntryPage(*page_from_back(rows, limit, request.first))
 
     @handles(Subscribe)
     async def on_subscribe(self, request: Subscribe) -> Subscribed:
         """Let a relay have a room's payloads, if the user is a member. The head is read after the interest stands."""
+        if request.version > self._places.version:
+            raise Unavailable(retry_after=0.2)
         self._check_owned([request.room])
         slot = slot_of(actor_id("room", request.room))
         first = await self._first(slot, request)
@@ -112,5 +113,6 @@ class Desk(Actor):
 
     @handles(ViewChanged)
     def on_view(self, message: ViewChanged) -> None:
-        """Relays of dead cells are gone."""
+        """Relays of dead cells are gone; those of rooms that moved away subscribe there."""
         self._interest.drop_lives(message.dead)
+        self._interest.keep(lambda room: self._places.owns(actor_id("room", room)))

@@ -23,6 +23,9 @@ class LocalSession(Protocol):
     def deliver(self, room: str, head: int, payload: Payload) -> None:
         """Hand over encoded entries up to `head` (0: no seq)."""
 
+    def listens_to(self, room: str) -> str:
+        """The user, where this session wants a large room's entries by its relay; else empty."""
+
     def tick(self) -> None:
         """A second has passed."""
 

@@ -48,7 +48,7 @@ def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode) -> list
         Kind("room", 2, lambda ctx: Room(ctx, room_ports), mailbox=8192, idle_s=ROOM_IDLE_S),
         Kind("user", 3, lambda ctx: User(ctx, user_ports), mailbox=4096, idle_s=USER_IDLE_S),
         Kind("desk", 8, lambda ctx: Desk(cell, store, tables.interest, cell.actor), pinned=True, mailbox=65536, reads=4096),
-        Kind("routes", 9, lambda ctx: Routes(ctx, tables.routes, cell.life, cell.owns), pinned=True, mailbox=65536),
+        Kind("routes", 9, lambda ctx: Routes(ctx, tables.routes, cell), pinned=True, mailbox=65536),
         Kind("edge", 9, lambda ctx: Edge(ctx, tables.sessions), pinned=True, mailbox=65536),
     ]
 

@@ -6,9 +6,11 @@ predecessor got lost is simply sent again, and its number restores the order.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple
 
 from actors.messages.delivery import Submit
+from actors.ports import Refusal
 
 REPEAT_S = 2.0
 """A post without an answer is sent again after this time."""
@@ -24,14 +26,54 @@ class Waiting(NamedTuple):
     """When the client sent it; seconds of the monotonic clock."""
 
 
+class Held:
+    """A post that waits for its verdict, or behind one that does."""
+
+    __slots__ = ("decided", "refusal", "submit")
+
+    def __init__(self, submit: Submit) -> None:
+        self.submit = submit
+        self.decided = False
+        self.refusal: Refusal | None = None
+
+
 class Window:
     """The unanswered posts to one room."""
 
-    __slots__ = ("posts", "resend_at")
+    __slots__ = ("held", "posts", "resend_at")
 
     def __init__(self) -> None:
         self.posts: dict[int, Waiting] = {}
+        self.held: deque[Held] | None = None
+        """Posts that were not sent to the room yet, in the order of the client; None where there is none."""
         self.resend_at = 0.0
+
+    def find(self, n: int) -> Submit | None:
+        """The unanswered post of that number."""
+        waiting = self.posts.get(n)
+        if waiting is not None:
+            return waiting.submit
+        return next((held.submit for held in self.held or () if held.submit.n == n), None)
+
+    def __len__(self) -> int:
+        return len(self.posts) + (len(self.held) if self.held is not None else 0)
+
+    def hold(self, submit: Submit) -> Held:
+        """Keep a post back until it is decided, and all before it are."""
+        if self.held is None:
+            self.held = deque()
+        held = Held(submit)
+        self.held.append(held)
+        return held
+
+    def release(self) -> list[Held]:
+        """The decided ones at the front: those whose turn has come."""
+        ready: list[Held] = []
+        while self.held and self.held[0].decided:
+            ready.append(self.held.popleft())
+        if not self.held:
+            self.held = None
+        return ready
 
 
 class Outgoing:
@@ -52,10 +94,10 @@ class Outgoing:
             window = self._rooms[room] = Window()
         return window
 
-    def find(self, room: str, n: int) -> Waiting | None:
-        """A post that waits."""
+    def find(self, room: str, n: int) -> Submit | None:
+        """An unanswered post."""
         window = self._rooms.get(room)
-        return window.posts.get(n) if window is not None else None
+        return window.find(n) if window is not None else None
 
     @staticmethod
     def add(window: Window, submit: Submit, now: float) -> None:
@@ -94,4 +136,4 @@ class Outgoing:
 
     def tidy(self) -> None:
         """Forget empty windows."""
-        self._rooms = {room: window for room, window in self._rooms.items() if window.posts}
+        self._rooms = {room: window for room, window in self._rooms.items() if window.posts or window.held}

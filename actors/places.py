@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from actors.runtime.actor import ActorId
 
@@ -13,8 +13,27 @@ class Places(Protocol):
     life: str
     """This cell's life."""
 
+    @property
+    def version(self) -> int:
+        """The version of the view that this cell acts on."""
+
     def life_for(self, address: ActorId) -> str | None:
         """The life where an address lives now."""
 
+    def epoch_of(self, address: ActorId) -> int:
+        """The version in which the owner of an address last changed."""
+
     def owns(self, address: ActorId) -> bool:
         """Whether the slot of an address is open here."""
+
+
+class Kept(NamedTuple):
+    """Where something about an address was left: it stands there until the address has another owner."""
+
+    life: str
+    version: int
+    """The view by which it was left."""
+
+    def stands(self, places: Places, address: ActorId) -> bool:
+        """False also where the owner has changed and changed back meanwhile."""
+        return places.life_for(address) == self.life and places.epoch_of(address) <= self.version

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 
 from actors.edge import LocalSessions
 from actors.errors import ChatError
@@ -21,7 +22,7 @@ from actors.messages.delivery import (
 from actors.messages.room import History, HistoryPage
 from actors.messages.routes import ViewChanged
 from actors.messages.session import LinkLost, Tick
-from actors.places import Places
+from actors.places import Kept, Places
 from actors.ports import Encode
 from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, name_of, pinned_id, reads
 from actors.runtime.promise import Promise
@@ -30,6 +31,8 @@ RETRY_S = 1.0
 """A subscription that could not be made is tried again after this time."""
 REPAIR_ENTRIES = 200
 """A longer gap is not repaired here: the sessions hear the head and pull."""
+_ENDINGS = frozenset({"leave", "kick"})
+"""Entries that end a membership."""
 
 
 class Relay(Actor):
@@ -49,18 +52,27 @@ class Relay(Actor):
         self._targets: list[ActorId] = []
         self._waiting: dict[ActorId, str] = {}
         """Sessions whose membership could not be checked yet."""
-        self._owner: str | None = None
-        """The life that has our subscription."""
+        self._owner: Kept | None = None
+        """Where our subscription is."""
         self._head = 0
         self._first: dict[str, int] = {}
         """user -> first seq that may be read, as granted."""
+        self._granted: dict[str, int] = {}
+        """user -> head of the room when the membership was checked: what was told of before does not end it."""
         self._reads: dict[tuple[int, int, int | None, int], Promise[HistoryPage]] = {}
         self._tick_is_due = False
 
+    async def on_start(self) -> None:
+        """After a crash the sessions here still count on it: they are admitted anew."""
+        self._waiting = {address: user for address, session in self._here.items() if (user := session.listens_to(self._room))}
+        if self._waiting:
+            self._tick_later()
+
     async def on_stop(self, reason: StopReason) -> None:
-        """Take the subscription back."""
-        if self._owner is not None:
-            self._ctx.tell(pinned_id("desk", self._owner), Unsubscribe(self._ctx.me, self._room))
+        """Take the subscription back, also one that an instance before this made."""
+        life = self._owner.life if self._owner is not None else self._places.life_for(self._address)
+        if life is not None:
+            self._ctx.tell(pinned_id("desk", life), Unsubscribe(self._ctx.me, self._room))
 
     def stays(self) -> bool:
         """Somebody here listens."""
@@ -75,26 +87,32 @@ class Relay(Actor):
             await self._admit(message.session, message.user)
 
     async def _admit(self, session: ActorId, user: str) -> None:
-        owner = self._places.life_for(self._address)
         try:
-            answer = await self._subscribe(owner, user)
+            owner, answer = await self._subscribe(user)
         except ChatError as error:
             self._waiting.pop(session, None)
             if error.retry:
                 self._waiting[session] = user
                 self._tick_later()
+            else:
+                self._dismiss([user])
             return
         self._waiting.pop(session, None)
         self._owner = owner
+        if session not in self._here:
+            return
         self._first[user] = answer.first
         self._add(session, user)
+        self._granted[user] = answer.head
         await self._come_to(answer.head)
         self._ctx.tell(session, HeadTold(self._room, self._head))
 
-    async def _subscribe(self, owner: str | None, user: str) -> Subscribed:
-        if owner is None:
+    async def _subscribe(self, user: str) -> tuple[Kept, Subscribed]:
+        life, version = self._places.life_for(self._address), self._places.version
+        if life is None:
             raise ChatError("unavailable")
-        return await self._ctx.ask(pinned_id("desk", owner), Subscribe(self._ctx.me, self._room, user))
+        answer = await self._ctx.ask(pinned_id("desk", life), Subscribe(self._ctx.me, self._room, user, version))
+        return Kept(life, version), answer
 
     def _add(self, session: ActorId, user: str) -> None:
         if session not in self._users:
@@ -108,6 +126,20 @@ class Relay(Actor):
             if user is not None:
                 self._targets.remove(session)
                 self._first.pop(user, None)  # another device of the user reads by itself
+                self._granted.pop(user, None)
+
+    def _dismiss(self, users: Collection[str], at: int | None = None) -> None:
+        """These are no longer members, as of the entry `at`."""
+        gone = {user for user in users if at is None or at > self._granted.get(user, 0)}
+        if gone:
+            self._remove([session for session, user in self._users.items() if user in gone])
+
+    def _check_again(self) -> None:
+        """Entries were not seen here, and who left by them is not known: every membership is checked anew."""
+        one_of_each = {user: session for session, user in self._users.items()}
+        self._waiting.update({session: user for user, session in one_of_each.items()})
+        if self._waiting:
+            self._tick_later()
 
     @handles(NoInterest)
     def on_no_interest(self, message: NoInterest) -> None:
@@ -117,7 +149,8 @@ class Relay(Actor):
     @handles(AdoptSessions)
     def on_adopt(self, message: AdoptSessions) -> None:
         """The room has just become large: it knows these sessions and has noted our interest itself."""
-        self._owner = self._places.life_for(self._address)
+        life = self._places.life_for(self._address)
+        self._owner = Kept(life, self._places.version) if life is not None else None
         self._head = max(self._head, message.head)
         for session, user in zip(message.sessions, message.users, strict=True):
             self._add(session, user)
@@ -135,7 +168,7 @@ class Relay(Actor):
             self._head = message.first + len(message.texts) - 1
             self._hand_on(texts, senders)
         if message.left:
-            self._remove([s for s, user in self._users.items() if user in message.left])
+            self._dismiss(message.left, self._head)
 
     @handles(RelayHead)
     async def on_head(self, message: RelayHead) -> None:
@@ -151,15 +184,19 @@ class Relay(Actor):
         if head - before <= REPAIR_ENTRIES and self._targets and self._owner is not None:
             try:
                 page = await self._ctx.ask(
-                    pinned_id("desk", self._owner), ReadPage(self._room, before, 1, REPAIR_ENTRIES), timeout=3.0
+                    pinned_id("desk", self._owner.life), ReadPage(self._room, before, 1, REPAIR_ENTRIES), timeout=3.0
                 )
             except ChatError:
                 page = None
             if page is not None and page.entries and page.entries[0].seq == before + 1:
                 self._head = page.entries[-1].seq
                 self._hand_on([self._encode(entry) for entry in page.entries], [""] * len(page.entries))
+                for entry in page.entries:
+                    if entry.kind in _ENDINGS:
+                        self._dismiss([str(json.loads(entry.body)["user"])], entry.seq)
         if self._head < head:
             self._head = head
+            self._check_again()
             self._ctx.tell_many(self._targets, HeadTold(self._room, head))
 
     def _hand_on(self, texts: list[bytes], senders: list[str]) -> None:
@@ -183,6 +220,9 @@ class Relay(Actor):
                 promise.resolve(await self._ctx.ask(self._address, request))
             except ChatError as error:
                 promise.reject(error)
+            except Exception:
+                promise.reject(ChatError("internal"))  # for those who joined
+                raise
             finally:
                 del self._reads[key]
         return await promise
@@ -192,27 +232,24 @@ class Relay(Actor):
     @handles(ViewChanged)
     async def on_view(self, message: ViewChanged) -> None:
         """The room may have moved: its new cell has no subscription of ours."""
-        owner = self._places.life_for(self._address)
-        if owner != self._owner or self._owner in message.dead:
+        if self._owner is None or not self._owner.stands(self._places, self._address):
             await self._subscribe_again()
 
     @handles(LinkLost)
     async def on_link_lost(self, message: LinkLost) -> None:
         """What the room sent may be lost."""
-        if message.life == self._owner:
+        if self._owner is not None and message.life == self._owner.life:
             await self._subscribe_again()
 
     async def _subscribe_again(self) -> None:
         self._owner = None
-        owner = self._places.life_for(self._address)
         for user in list(dict.fromkeys(self._users.values()))[:3]:  # the first may have left meanwhile
             try:
-                answer = await self._subscribe(owner, user)
+                self._owner, answer = await self._subscribe(user)
             except ChatError as error:
                 if error.retry:
                     break
                 continue
-            self._owner = owner
             await self._come_to(answer.head)
             return
         if self._users:
@@ -230,4 +267,7 @@ class Relay(Actor):
         if self._owner is None and self._users:
             await self._subscribe_again()
         for session, user in list(self._waiting.items()):
-            await self._admit(session, user)
+            if session in self._waiting:
+                await self._admit(session, user)
+            if self._tick_is_due:
+                break  # the room's cell does not answer now: the others would only wait for it one by one

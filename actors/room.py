@@ -7,13 +7,12 @@ fan-out. Whatever fails in a commit discards the instance (`Reload`): the store 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
-from actors.audience import Audience, ByEdge, ByMember, InterestTable
-from actors.edge import LocalSessions
-from actors.errors import ChatError, ErrorReport, Unavailable, Unknown
+from actors.audience import Audience, ByEdge, ByMember
+from actors.errors import ChatError, Unavailable
 from actors.events import ReadMark, RoomInfo
-from actors.messages.delivery import Accepted, Rejected, SessionsGone, Submit
+from actors.messages.delivery import Accepted, Fanout, Relayed, SessionsGone, Submit
 from actors.messages.marks import Cleared, Marked, MarkKept, MayClear
 from actors.messages.room import (
     AddMember,
@@ -31,48 +30,24 @@ from actors.messages.room import (
     RemoveMember,
     Stored,
 )
-from actors.messages.routes import Followed, Routed, Unrouted, ViewChanged, Withdraw
+from actors.messages.routes import Followed, Routed, Unfollow, Unrouted, ViewChanged, Withdraw
 from actors.messages.session import HasRead, LinkLost, Tick, Wake
-from actors.numbers import Known, number_expected, number_used
-from actors.places import Places
-from actors.ports import Encode
+from actors.numbers import number_expected
 from actors.room_log import RoomLog, entry_of
 from actors.room_opening import Opening, open_direct, open_room, profiles
+from actors.room_pages import history_page
+from actors.room_ports import RoomPorts, discarding, unreadable
+from actors.room_repeats import Repeats
 from actors.roster import Plan, Roster
-from actors.routes import RouteTable
 from actors.runtime.activation import LostOwnership, Reload, Then
-from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, handles_batch, name_of, pinned_id, reads
-from actors.runtime.aside import run_aside
+from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, handles_batch, kind_of, name_of, pinned_id, reads
+from actors.runtime.cell import Returned
 from actors.runtime.promise import Promise
 from actors.store.rows import EntryRow, Gone, MarkRow, Row
-from actors.store.store import Conflict, OutcomeUnknown, Sealed, Store, StoreError, StoreUnavailable
+from actors.store.store import Sealed, StoreError
 
 RETELL_S = 2.0
 """Marks that were not confirmed, and routes that were not answered for, are asked for again after this time."""
-
-
-class RoomPorts(NamedTuple):
-    """What every room of a cell is handed."""
-
-    store: Store
-    encode: Encode
-    places: Places
-    routes: RouteTable
-    interest: InterestTable
-    here: LocalSessions
-
-
-def discarding(error: BaseException) -> BaseException:
-    """What a failed commit leads to: the instance goes, and whoever waits is told what is known."""
-    if isinstance(error, Sealed):
-        return LostOwnership()
-    if isinstance(error, StoreUnavailable):
-        return Reload(Unavailable("store_unavailable", retry_after=1.0))
-    if isinstance(error, Conflict):
-        return Reload(Unavailable(retry_after=0.1))
-    if isinstance(error, OutcomeUnknown):
-        return Reload(Unknown(retry_after=1.0))
-    return error
 
 
 class Room(Actor):
@@ -88,6 +63,9 @@ class Room(Actor):
         """Read by the cell's desk too, for the head."""
         self._members = ByMember(ctx, ports.places, ports.routes, ports.here)
         self._edges = ByEdge(ctx, ports.interest)
+        self._repeats = Repeats(ctx, self.log, ports.store)
+        self._owed: set[ActorId] = set()
+        """Sessions and relays that were too busy to take what was sent: they hear the head with the next tick."""
         self._tick_is_due = False
 
     @property
@@ -102,7 +80,7 @@ class Room(Actor):
             await self.log.load()
         except Sealed:
             raise LostOwnership from None
-        except (StoreUnavailable, OutcomeUnknown):
+        except StoreError:
             raise Unavailable("store_unavailable", retry_after=1.0) from None
         if self.log.exists:
             if self.log.roster.row.large:
@@ -114,8 +92,14 @@ class Room(Actor):
     async def on_stop(self, reason: StopReason) -> None:
         """Leave the routes and sum up, so that the next activation is cheap and a taker has nothing to look at."""
         self._members.leave_tables()
-        if self.log.exists:
+        if not self.log.exists:
+            return
+        try:
             await self._ports.store.commit(self.log.closing_commit())
+        except Sealed:
+            raise LostOwnership from None
+        except StoreError:
+            return  # nothing is lost: the next activation reads a longer tail, and a taker looks at the room
 
     def stays(self) -> bool:
         """Marks that are not confirmed have to be told again."""
@@ -124,6 +108,8 @@ class Room(Actor):
     @handles(Wake)
     def on_wake(self, message: Wake) -> None:
         """Starting has done what was owed."""
+        if not self.log.exists:
+            self._ctx.stop()
 
     # --- posts -------------------------------------------------------------------------------------------------------
 
@@ -133,7 +119,7 @@ class Room(Actor):
         log = self.log
         if not log.exists:
             for post in posts:
-                self._reject(post, ChatError("no_such_room"))
+                self._repeats.reject(post, ChatError("no_such_room"))
             self._ctx.stop()
             return None
         fresh: list[Submit] = []
@@ -143,32 +129,28 @@ class Room(Actor):
         for post in posts:
             record = numbers.find(post.device)
             if record is not None and post.n <= record.last:
-                self._answer_repeat(post, record.last)
+                self._repeats.answer(post, record.last)
             elif post.user not in members:
-                self._reject(post, ChatError("no_such_room"))
+                self._repeats.reject(post, ChatError("no_such_room"))
             else:
                 record = record or numbers.of(post.device)
                 if post.n == record.last + 1:
                     rows.append(log.draft_post(at, post, record))
                     fresh.append(post)
                 else:
-                    self._reject(post, number_expected(record.last + 1))
+                    self._repeats.reject(post, number_expected(record.last + 1))
         if not fresh:
             return None
         marks = log.roster.marks_for_post(rows[-1].seq) if log.roster.unmarked else []
         return Then(self._ports.store.commit(log.commit(rows, marks)), self._posts_settled, fresh, rows, marks, at)
 
-    def _posts_settled(
-        self, stored: Promise[None], posts: list[Submit], rows: list[EntryRow], marks: list[MarkRow], at: int
-    ) -> None:
+    def _posts_settled(self, stored: Promise[None], posts: list[Submit], rows: list[EntryRow], marks: list[MarkRow], at: int) -> None:
         error = stored.error
         if error is not None:
             self._posts_failed(error, posts)
         self.log.committed(rows, marks)
         here, room = self._ports.here, self._name
-        far = [
-            (post, row.seq) for post, row in zip(posts, rows, strict=True) if not here.accepted(post.origin, room, post.n, row.seq, at)
-        ]
+        far = [(post, row.seq) for post, row in zip(posts, rows, strict=True) if not here.accepted(post.origin, room, post.n, row.seq, at)]
         if far:
             self._answer_far(far, at)
         self._fan_out(rows, [post.origin for post in posts])
@@ -179,7 +161,7 @@ class Room(Actor):
         discard = discarding(error)
         why = discard.answer if isinstance(discard, Reload) else Unavailable(retry_after=0.2)
         for post in posts:
-            self._reject(post, why)
+            self._repeats.reject(post, why)
         raise discard from None
 
     def _answer_far(self, posts: Iterable[tuple[Submit, int]], at: int) -> None:
@@ -191,44 +173,14 @@ class Room(Actor):
         for origin, answer in answers.items():
             self._ctx.tell(origin, answer)
 
-    def _answer_repeat(self, post: Submit, last: int) -> None:
-        """Before membership: a post that was stored stays stored, also after a kick."""
-        known = self.log.numbers.of(post.device).find(post.n)
-        if known is None:
-            self._reject(post, number_used(last))
-        elif known.seq > self.log.head:
-            self._reject(post, Unavailable(retry_after=0.1))  # its first copy is in this very batch, not yet committed
-        elif known.id:
-            self._answer_known(post, known, last)
-        else:  # only the checkpoint knows it: its id is in the log
-            run_aside(self._recall(post, known, last), self._recalled)
-
-    def _answer_known(self, post: Submit, known: Known, last: int) -> None:
-        if known.id != post.id:
-            self._reject(post, number_used(last))
-        else:
-            self._ctx.tell(post.origin, Accepted(self._name, [post.n], [known.seq], int(self._ctx.wall() * 1000)))
-
-    async def _recall(self, post: Submit, known: Known, last: int) -> None:
-        try:
-            rows = await self._ports.store.entries_after(self.log.slot, self._name, known.seq - 1, 1)
-        except StoreError:
-            self._reject(post, Unavailable("store_unavailable", retry_after=1.0))
-            return
-        if rows and rows[0].seq == known.seq:
-            self._answer_known(post, Known(known.seq, rows[0].id), last)
-        else:
-            self._reject(post, number_used(last))
-
-    def _recalled(self, _: None, error: Exception | None) -> None:
-        if error is not None:
-            raise error
-
     @handles(KeyedPost)
     async def on_keyed_post(self, request: KeyedPost) -> Stored:
         """A post by HTTP: the key stands where a device has `n`."""
         self._must_exist()
-        stored = await self.log.find_key(request)
+        try:
+            stored = await self.log.find_key(request)
+        except StoreError as error:
+            raise unreadable(error) from None
         if stored is not None:
             return stored
         self.log.roster.member(request.by)
@@ -239,9 +191,6 @@ class Room(Actor):
         self._fan_out([draft], [""])
         self._tell_marks(marks)
         return Stored(draft.seq, at)
-
-    def _reject(self, post: Submit, error: ChatError) -> None:
-        self._ctx.tell(post.origin, Rejected(self._name, post.n, ErrorReport.of(error)))
 
     def _fan_out(self, drafts: Sequence[EntryRow], senders: Sequence[str], left: Sequence[str] = ()) -> None:
         encode = self._ports.encode
@@ -348,19 +297,11 @@ class Room(Actor):
     async def on_history(self, request: History) -> HistoryPage:
         """A page of the log, from the store: never holds up a post."""
         self._must_exist()
-        member = self.log.roster.member(request.by)
-        log, store, limit = self.log, self._ports.store, request.limit
-        if request.before is None:
-            rows = await store.entries_after(log.slot, self._name, max(request.after, member.first - 1), limit + 1)
-            more, rows = len(rows) > limit, rows[:limit]
-        else:
-            rows = await store.entries_before(log.slot, self._name, request.before, limit + 1)
-            more, rows = len(rows) > limit, rows[-limit:]
-            kept = [row for row in rows if row.seq >= member.first]
-            more, rows = more and len(kept) == len(rows), kept
-        # The store shows entries of a commit that is still under way here: the head is never behind the page.
-        head = max(log.head, rows[-1].seq) if rows else log.head
-        return HistoryPage([entry_of(row) for row in rows], head, more)
+        first = self.log.roster.member(request.by).first
+        try:
+            return await history_page(self._ports.store, self.log, first, request)
+        except StoreError as error:
+            raise unreadable(error) from None
 
     @reads(Describe)
     def on_describe(self, request: Describe) -> RoomInfo:
@@ -413,8 +354,8 @@ class Room(Actor):
         if not log.exists or log.roster.row.large or message.seq != log.head or message.user in log.untold:
             return
         if message.user in log.roster.marks:
+            log.forget_told(message.user)  # before the commit: it must not bring the row back
             await self._commit((), (), (), [Gone("marks", (self._name, message.user))])
-            log.forget_told(message.user)
             log.roster.clear_mark(message.user)
         self._ctx.tell(actor_id("user", message.user), Cleared(self._name, message.seq))
 
@@ -425,11 +366,15 @@ class Room(Actor):
         if not self.log.exists:
             return
         self._tell_marks(list(self.log.untold.values()))
+        if self._owed:
+            owed, self._owed = self._owed, set()
+            self._members.tell_head_to([address for address in owed if kind_of(address) == "session"], self.log.head)
+            self._edges.tell_head_to([address for address in owed if kind_of(address) == "relay"], self.log.head)
         if not self.log.roster.row.large and self._members.incomplete:
             self._greet(self._members.follow_missing())
 
     def _tick_later(self) -> None:
-        if not self._tick_is_due and (self.log.untold or self._members.incomplete):
+        if not self._tick_is_due and (self.log.untold or self._owed or self._members.incomplete):
             self._tick_is_due = True
             self._ctx.after(RETELL_S, Tick())
 
@@ -445,9 +390,14 @@ class Room(Actor):
 
     @handles(Followed)
     def on_followed(self, message: Followed) -> None:
-        """A table answers."""
-        if self.log.exists and not self.log.roster.row.large:
-            self._greet(self._members.followed(message))
+        """A table answers; meanwhile somebody may have left."""
+        members = self.log.roster.members if self.log.exists and not self.log.roster.row.large else {}
+        strangers = [user for user in message.users if user not in members]
+        if strangers:
+            self._ctx.tell(pinned_id("routes", message.life), Unfollow(self._ctx.me, strangers))
+            routes = [route for route in message.routes if route.user in members]
+            message = Followed(message.life, [user for user in message.users if user in members], routes, message.version)
+        self._greet(self._members.followed(message))
 
     @handles(Routed)
     def on_routed(self, message: Routed) -> None:
@@ -476,6 +426,16 @@ class Room(Actor):
         """Tables and edges may have moved or died."""
         if self.log.exists and not self.log.roster.row.large:
             self._greet(self._members.moved(message.dead))
+            self._tick_later()
+
+    @handles(Returned)
+    def on_returned(self, message: Returned) -> None:
+        """What did not arrive: marks and questions are repeated anyway, a broken link is told of; a busy edge is owed."""
+        if self.log.exists and message.reason == "overloaded":
+            if isinstance(message.message, Fanout):
+                self._owed.update(message.message.sessions)
+            elif isinstance(message.message, Relayed):
+                self._owed.add(message.to)
             self._tick_later()
 
     @handles(LinkLost)

@@ -49,7 +49,7 @@ class RoomLog:
         self._store = store
         self._drafted = 0
         self._summed_up = 0
-        self._is_active = False
+        self.is_active = False
         """Whether the `ActiveRow` stands."""
         self._lazy: list[Row] = []
         self._lazy_gone: list[Gone] = []
@@ -69,7 +69,7 @@ class RoomLog:
             if row.n:
                 self.numbers.of(row.device).add(row.n, row.seq, row.id)
         self._drafted = self.head
-        self._is_active = self.head > self._summed_up  # a tail behind the checkpoint never stands without its row
+        self.is_active = self.head > self._summed_up  # a tail behind the checkpoint never stands without its row
 
     def open(self, row: RoomRow, roster: Roster) -> None:
         """The room is there, or about to be."""
@@ -96,16 +96,16 @@ class RoomLog:
     ) -> Commit:
         """What has to become durable together; lazy rows go with it."""
         puts: list[Row] = [*drafts]
+        if self._lazy:  # before what is new: a mark that is set again is untold again
+            puts += self._lazy
+            self._lazy = []
         if marks:
             puts += marks
         if extra:
             puts += extra
-        if self._lazy:
-            puts += self._lazy
-            self._lazy = []
-        if not self._is_active:
+        if not self.is_active:
             puts.append(ActiveRow(self.room, self.slot))
-            self._is_active = True
+            self.is_active = True
         if self._drafted - self._summed_up >= max(CHECKPOINT_POSTS, CHECKPOINT_DEVICES * len(self.numbers)):
             puts.append(CheckpointRow(self.room, self._drafted, self.head, self.numbers.encode()))
             self._summed_up = self._drafted

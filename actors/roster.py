@@ -86,7 +86,8 @@ class Roster:
         if len(self.members) >= MAX_MEMBERS:
             raise ChatError("room_full", limit=MAX_MEMBERS)
         first = 1 if self.row.public else head + 1
-        joined = MemberRow(self.row.room, user, "member", display, first, at)
+        role = "member" if self.members else "owner"  # nobody is left in a public room: the next one has it
+        joined = MemberRow(self.row.room, user, role, display, first, at)
         grows = not self.row.large and len(self.members) >= SMALL_ROOM
         return Plan(
             [(by, "join", _json(user=user, display=display))],
@@ -158,7 +159,8 @@ class Roster:
         return Plan([(by, "edit", _json(**changed))], row=self._changed(**changed), mark_all=True)
 
     def _changed(self, **fields: Any) -> RoomRow:
-        return _with(self.row, **fields)
+        row: RoomRow = _with(self.row, **fields)
+        return row
 
     # --- marks -------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 
 from actors.errors import Unavailable
 from actors.messages.routes import Announce, Follow, Followed, Route, Routed, Unfollow, Unrouted, ViewChanged, Withdraw
+from actors.messages.session import LinkLost
+from actors.places import Places
 from actors.runtime.actor import Actor, ActorId, Context, actor_id, handles, life_of
 
 
@@ -62,6 +64,15 @@ class RouteTable:
                 if not rooms:
                     del self._followers[user]
 
+    def followed(self) -> list[tuple[ActorId, Route]]:
+        """Every live session of a followed user, with each room that follows."""
+        return [
+            (room, Route(user, session, device))
+            for user, rooms in self._followers.items()
+            for session, device in self.sessions(user).items()
+            for room in rooms
+        ]
+
     def drop_lives(self, dead: set[str]) -> list[tuple[str, ActorId]]:
         """Forget the sessions of dead edges; returns them."""
         lost = [(user, s) for user, sessions in self._sessions.items() for s in sessions if life_of(s) in dead]
@@ -81,18 +92,19 @@ class Routes(Actor):
 
     rank = 9
 
-    def __init__(self, ctx: Context, table: RouteTable, life: str, owns: Callable[[ActorId], bool]) -> None:
+    def __init__(self, ctx: Context, table: RouteTable, places: Places) -> None:
         self._ctx = ctx
         self._table = table
-        self._life = life
-        self._owns = owns
+        self._places = places
 
     def _owned(self, user: str) -> bool:
-        return self._owns(actor_id("user", user))
+        return self._places.owns(actor_id("user", user))
 
     @handles(Announce)
     def on_announce(self, message: Announce) -> None:
         """Note sessions, and tell the rooms that follow their users."""
+        if message.version > self._places.version:
+            raise Unavailable(retry_after=0.2)
         for route in message.routes:
             if not self._owned(route.user):
                 raise Unavailable(retry_after=0.2)
@@ -110,7 +122,8 @@ class Routes(Actor):
     def on_follow(self, message: Follow) -> None:
         """Answer with the users that are in this table; the room asks again for the rest."""
         users = [user for user in message.users if self._owned(user)]
-        self._ctx.tell(message.origin, Followed(self._life, users, self._table.follow(message.origin, users)))
+        found = self._table.follow(message.origin, users)
+        self._ctx.tell(message.origin, Followed(self._places.life, users, found, self._places.version))
 
     @handles(Unfollow)
     def on_unfollow(self, message: Unfollow) -> None:
@@ -122,6 +135,13 @@ class Routes(Actor):
         """Dead edges have no sessions; what moved away is another table's."""
         self._table.drop_lives(set(message.dead))
         self._table.keep(self._owned)
+
+    @handles(LinkLost)
+    def on_link_lost(self, message: LinkLost) -> None:
+        """News of sessions may be lost: the rooms of that life hear of all sessions that they follow."""
+        for room, route in self._table.followed():
+            if self._places.life_for(room) == message.life:
+                self._ctx.tell(room, Routed(route))
 
 
 def announce(ctx: Context, table: RouteTable, route: Route) -> None:

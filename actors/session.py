@@ -6,61 +6,50 @@ welcomed yet, or reads too slowly, they are not pushed; the session notes the he
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 from actors import commands as c
 from actors.closing import CLOSES, CODE_OF_ERROR, GOING_AWAY, OVERLOADED, TOO_SLOW
-from actors.edge import LocalSessions
-from actors.errors import ChatError, Unavailable
-from actors.events import Done, Failed, Head, Lagging, Page, Pong, ReadMark, Refused, RoomChanged, Sent, Welcome
+from actors.errors import ChatError, Unknown
+from actors.events import Done, Failed, Head, Lagging, Page, Pong, ReadMark, Refused, RoomChanged, RoomInfo, Sent, Welcome
 from actors.limits import Budget
 from actors.messages.delivery import Accepted, HeadTold, Interest, NoInterest, Rejected, Submit
 from actors.messages.room import History, HistoryPage
-from actors.messages.routes import Announce, Route, ViewChanged, Withdraw
-from actors.messages.session import Attach, Attached, CursorsMoved, Dismiss, HasRead, ReadTold, Resend, RoomTold
-from actors.outgoing import Outgoing
-from actors.places import Places
-from actors.ports import Payload, Port, Refusal, Sender, Verdicts
+from actors.messages.routes import Route, ViewChanged
+from actors.messages.session import (
+    Attach,
+    Attached,
+    CompareList,
+    CursorsMoved,
+    Dismiss,
+    HasRead,
+    ReadTold,
+    Resend,
+    RoomsTold,
+    RoomTold,
+)
+from actors.outgoing import Held, Outgoing
+from actors.places import Kept
+from actors.ports import Payload, Port, Refusal, Sender
 from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, pinned_id
 from actors.runtime.aside import run_aside
 from actors.runtime.cell import Returned
 from actors.runtime.promise import Promise
+from actors.session_ports import SessionLimits, SessionPorts
+from actors.session_presence import Presence, withdraw
+from actors.session_pulls import MAX_PULLS, Pulls
 from actors.session_requests import REQUESTS, Requests
-from actors.welcome import first_pages, heads_of, with_heads
+from actors.welcome import first_pages, head_for, heads_of, with_heads
 
 PROTOCOL_VERSION = 1
 MAX_REQUESTS = 32
 """Requests of one session under way or waiting; beyond it: `overloaded`."""
-MAX_PULLS = 4
-"""Pages of one session under way or not yet written to the socket; further pulls wait their turn."""
 MAX_BEHIND = 2000
 """Rooms whose heads are noted for a slow reader; beyond it the connection is closed."""
 SLOW_S = 60.0
 """A reader that takes nothing for so long is closed."""
-_TRANSIENT = frozenset({"unavailable", "overloaded"})
-"""Refusals of a post that the session answers by repeating it."""
-
-
-class SessionLimits(NamedTuple):
-    """What one connection may do."""
-
-    posts_per_s: float = 20.0
-    posts_burst: float = 100.0
-    requests_per_s: float = 50.0
-    requests_burst: float = 200.0
-
-
-class SessionPorts(NamedTuple):
-    """What every session of a cell is handed."""
-
-    places: Places
-    sessions: LocalSessions
-    verdicts: Verdicts
-    read_token: Callable[[str], tuple[str, bytes]]
-    """Token text -> (user, digest). Raises `bad_token`."""
-    limits: SessionLimits
+_TRANSIENT = frozenset({"unavailable", "overloaded", "unknown_outcome"})
+"""Refusals of a post that the session answers by repeating it: the room knows what became of it."""
 
 
 class Session(Actor):
@@ -87,10 +76,8 @@ class Session(Actor):
         self._acks: dict[str, int] | None = None
         self._requests: Requests | None = None
         self._running = 0
-        self._pulls = 0
-        self._waiting_pulls: deque[c.Pull] | None = None
-        self._announced_at = ""
-        """The life whose table of routes has this session."""
+        self._pulls: Pulls | None = None
+        self._presence: Presence | None = None
         ports.sessions[ctx.me] = self
 
     # --- hello -------------------------------------------------------------------------------------------------------
@@ -101,14 +88,19 @@ class Session(Actor):
         try:
             user, digest = self._ports.read_token(hello.token)
             address = actor_id("user", user)
+            kept = Kept(self._ports.places.life_for(address) or "", self._ports.places.version)
             attached = await self._ctx.ask(address, Attach(digest, self._ctx.me, hello.since), timeout=10.0)
         except ChatError as error:
             self._end(ChatError("bad_token") if error.code == "no_such_user" else error)
             return
+        if self._ctx.me not in self._ports.sessions:  # the client has gone meanwhile
+            withdraw(self._ctx, self._ports.places, attached.identity.user)
+            return
         now, identity, limits = self._ctx.now(), attached.identity, self._ports.limits
         self._user, self._device = identity.user, identity.device
         self._sender = Sender(identity.user, identity.device, identity.created_at)
-        self._announced_at = self._ports.places.life_for(address) or ""
+        route = Route(identity.user, self._ctx.me, identity.device)
+        self._presence = Presence(self._ctx, self._ports.places, route, kept, attached.since)
         self._posts = Budget(limits.posts_per_s, limits.posts_burst, now)
         self._asks = Budget(limits.requests_per_s, limits.requests_burst, now)
         self._requests = Requests(self._ctx, self._ports.places, self._user)
@@ -121,6 +113,8 @@ class Session(Actor):
             rooms = with_heads(rooms, await heads_of(self._ctx, self._ports.places, marked))
             cursors = dict(zip((info.room for info in attached.rooms), attached.cursors, strict=True))
             pages = await first_pages(self._ctx, self._ports.places, rooms, cursors)
+            if self._ctx.me not in self._ports.sessions:
+                return
         identity, limits = attached.identity, self._ports.limits
         for info in rooms:
             self._shown(info.room, info.head)
@@ -153,11 +147,13 @@ class Session(Actor):
         now = self._ctx.now()
         room, n = post.room, post.n
         window = self._out.window(room)
-        if n in window.posts:
-            if window.posts[n].submit.id != post.id:
-                self._refuse(room, n, ChatError("number_used", last=n))
-            return  # sent twice by the client: one answer will do
-        if len(window.posts) >= c.MAX_UNANSWERED:
+        if n in window.posts or window.held is not None:
+            waiting = window.find(n)
+            if waiting is not None:  # sent twice by the client: one answer will do
+                if waiting.id != post.id:
+                    self._refuse(room, n, ChatError("number_used", last=n))
+                return
+        if len(window) >= c.MAX_UNANSWERED:
             self._refuse(room, n, ChatError("too_many_unanswered", retry_after=0.5))
             return
         wait = self._posts.take(now)  # type: ignore[union-attr]
@@ -166,20 +162,30 @@ class Session(Actor):
             return
         submit = Submit(self._ctx.me, self._user, self._device, n, post.id, post.body)
         verdict = self._ports.verdicts.judge(self._sender, room, post.body, now)  # type: ignore[arg-type]
-        if verdict is None:
+        if verdict is None and window.held is None:
             self._out.add(window, submit, now)
             self._ctx.tell(actor_id("room", room), submit)
-        elif isinstance(verdict, Promise):
-            verdict.when_settled(lambda settled: self._judged(room, submit, settled.result() if settled.error is None else None))
         else:
-            self._judged(room, submit, verdict)
+            self._hold(room, window.hold(submit), verdict)
 
-    def _judged(self, room: str, submit: Submit, refusal: Refusal | None) -> None:
-        if refusal is not None:
-            self._refuse(room, submit.n, ChatError("refused", reason=refusal.reason, retry_after=refusal.retry_after))
-            return
-        self._out.add(self._out.window(room), submit, self._ctx.now())
-        self._ctx.tell(actor_id("room", room), submit)
+    def _hold(self, room: str, held: Held, verdict: Refusal | Promise[Refusal | None] | None) -> None:
+        """A post that waits for its verdict holds back those behind it: the room gets them in their order."""
+        if isinstance(verdict, Promise):
+            # A filter that fails lets posts pass.
+            verdict.when_settled(lambda settled: self._judged(room, held, settled.result() if settled.error is None else None))
+        else:
+            self._judged(room, held, verdict)
+
+    def _judged(self, room: str, held: Held, refusal: Refusal | None) -> None:
+        held.decided, held.refusal = True, refusal
+        window = self._out.window(room)
+        for ready in window.release():
+            if ready.refusal is None:
+                self._out.add(window, ready.submit, self._ctx.now())
+                self._ctx.tell(actor_id("room", room), ready.submit)
+            else:
+                why = ChatError("refused", reason=ready.refusal.reason, retry_after=ready.refusal.retry_after)
+                self._refuse(room, ready.submit.n, why)
 
     @handles(Accepted)
     def on_accepted(self, answer: Accepted) -> None:
@@ -222,7 +228,7 @@ class Session(Actor):
     def _resend(self) -> None:
         now = self._ctx.now()
         for room, n in self._out.given_up(now):
-            self._refuse(room, n, Unavailable(retry_after=1.0))
+            self._refuse(room, n, Unknown(retry_after=1.0))  # it may be stored: the client repeats it
         for room in self._out.due(now):
             for submit in self._out.resend(room, now):
                 self._ctx.tell(actor_id("room", room), submit)
@@ -260,7 +266,9 @@ class Session(Actor):
             for room, head in missed.items():
                 self._shown(room, head)
             self._port.emit(Lagging(missed))
-        self._next_pull()
+        if self._pulls is not None:
+            self._pulls.go_on()
+            self._wait_for_drain()
 
     @handles(HeadTold)
     def on_head(self, message: HeadTold) -> None:
@@ -282,14 +290,39 @@ class Session(Actor):
     @handles(RoomTold)
     def on_room_told(self, message: RoomTold) -> None:
         """The list of rooms changed, or a mark was set."""
-        info = message.info
-        if message.large and info.role != "none":
+        if self._presence is not None and self._presence.follows(message.since):
+            self._show_room(message.info, message.large, self._presence.since)
+
+    @handles(RoomsTold)
+    def on_rooms_told(self, message: RoomsTold) -> None:
+        """What this session may have missed of the list."""
+        presence = self._presence
+        if presence is None:
+            return
+        for info, large in zip(message.infos[:-1], message.large, strict=False):
+            self._show_room(info, large, presence.since)
+        if message.infos:  # the client stores the new version with the last of them
+            self._show_room(message.infos[-1], message.large[-1], max(message.since, presence.since))
+        presence.compared(message.since, message.more)
+
+    @handles(CompareList)
+    def on_compare_list(self, message: CompareList) -> None:
+        """What the user told may be lost."""
+        if self._presence is not None:
+            self._presence.compare()
+
+    def _show_room(self, info: RoomInfo, large: bool, since: int) -> None:
+        if large and info.role != "none":
             self._listen(info.room)
-        elif self._large is not None and info.room in self._large and info.role == "none":
-            self._large.discard(info.room)
+        elif info.role == "none" and self.listens_to(info.room):
+            self._large.discard(info.room)  # type: ignore[union-attr]
             self._ctx.tell(pinned_id("relay", self._ports.places.life, info.room), NoInterest(self._ctx.me))
-        self._port.emit(RoomChanged(info, message.since))
+        self._port.emit(RoomChanged(info, since))
         self._shown(info.room, info.head)
+
+    def listens_to(self, room: str) -> str:
+        """The user, where this session wants a large room's entries by its relay; else empty."""
+        return self._user if self._large is not None and room in self._large else ""
 
     @handles(ReadTold)
     def on_read_told(self, message: ReadTold) -> None:
@@ -327,9 +360,11 @@ class Session(Actor):
         if not self._may_ask(0):
             return
 
-        def looked_up(heads: dict[str, tuple[int, int]] | None, error: Exception | None) -> None:
+        def looked_up(head: int | None, error: Exception | None) -> None:
             self._running -= 1
-            head = (heads or {}).get(room, (0, 0))[0]
+            if head is None:
+                self._fail(0, error if isinstance(error, ChatError) else ChatError("internal"))
+                return
             self._shown(room, head)
             if seq <= head:
                 accept(room, seq)
@@ -337,7 +372,7 @@ class Session(Actor):
                 self._fail(0, ChatError("beyond_head", room=room, head=head))
 
         self._running += 1
-        run_aside(heads_of(self._ctx, self._ports.places, [room]), looked_up)
+        run_aside(head_for(self._ctx, self._ports.places, self._user, room), looked_up)
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
@@ -366,34 +401,33 @@ class Session(Actor):
         if not self._may_ask(pull.q):
             return
         self._running += 1
-        if self._waiting_pulls is None:
-            self._waiting_pulls = deque()
-        self._waiting_pulls.append(pull)
-        self._next_pull()
+        if self._pulls is None:
+            self._pulls = Pulls(self._port, self._pull)
+        self._pulls.put(pull)
+        self._wait_for_drain()
 
-    def _next_pull(self) -> None:
-        while self._waiting_pulls and self._pulls < MAX_PULLS and not self._port.choked:
-            self._pull(self._waiting_pulls.popleft())
-        if self._waiting_pulls and self._port.choked and self._behind is None:
+    def _wait_for_drain(self) -> None:
+        """Pages wait for the socket: nothing is pushed either, until it is empty."""
+        if self._pulls is not None and self._pulls.stuck and self._behind is None:
             self._behind = {}
             self._behind_since = self._ctx.now()
             self._port.on_drained(self._caught_up)
 
     def _pull(self, pull: c.Pull) -> None:
-        self._pulls += 1
-        large = self._large is not None and pull.room in self._large
-        target = pinned_id("relay", self._ports.places.life, pull.room) if large else actor_id("room", pull.room)
+        by_relay = self.listens_to(pull.room)
+        target = pinned_id("relay", self._ports.places.life, pull.room) if by_relay else actor_id("room", pull.room)
         request = History(self._user, pull.after, pull.before, pull.limit)
 
         def answered(page: HistoryPage | None, error: Exception | None) -> None:
-            self._pulls -= 1
             self._running -= 1
             if page is not None:
                 self._shown(pull.room, page.head)
                 self._port.emit(Page(pull.q, pull.room, page.entries, page.head, page.more))
             else:
                 self._fail(pull.q, error if isinstance(error, ChatError) else ChatError("internal"))
-            self._next_pull()
+            if self._pulls is not None:
+                self._pulls.ended()
+                self._wait_for_drain()
 
         run_aside(_awaiting(self._ctx, target, request), answered)
 
@@ -424,6 +458,8 @@ class Session(Actor):
         if self._out:
             self._resend()
             self._out.tidy()
+        if self._presence is not None:
+            self._presence.tick(self._ctx.now())
         if self._behind is not None and self._user and self._behind_since and self._ctx.now() - self._behind_since > SLOW_S:
             self._close(TOO_SLOW)
 
@@ -433,18 +469,10 @@ class Session(Actor):
         self._resend()
 
     @handles(ViewChanged)
-    async def on_view(self, message: ViewChanged) -> None:
-        """The user's table of routes may have moved: announce this session to its next owner."""
-        if not self._user:
-            return
-        life = self._ports.places.life_for(actor_id("user", self._user))
-        if life is None or life == self._announced_at:
-            return
-        try:
-            await self._ctx.ask(pinned_id("routes", life), Announce([Route(self._user, self._ctx.me, self._device)]))
-            self._announced_at = life
-        except ChatError:
-            self._ctx.after(0.5, message)  # the new owner has not opened the slot yet
+    def on_view(self, message: ViewChanged) -> None:
+        """The user's table of routes may have moved."""
+        if self._presence is not None:
+            self._presence.follow_view(message)
 
     @handles(Dismiss)
     def on_dismiss(self, message: Dismiss) -> None:
@@ -457,9 +485,8 @@ class Session(Actor):
         if self._user:
             if self._acks:
                 self._ctx.tell(actor_id("user", self._user), CursorsMoved(self._device, self._acks))
-            life = self._ports.places.life_for(actor_id("user", self._user))
-            if life is not None:
-                self._ctx.tell(pinned_id("routes", life), Withdraw(self._user, self._ctx.me))
+            if self._presence is not None:
+                self._presence.withdraw()
             for room in self._large or ():
                 self._ctx.tell(pinned_id("relay", self._ports.places.life, room), NoInterest(self._ctx.me))
         self._ctx.stop()
@@ -484,3 +511,6 @@ class Session(Actor):
 
 async def _awaiting(ctx: Context, to: ActorId, request: History) -> HistoryPage:
     return await ctx.ask(to, request)
+
+
+__all__ = ["MAX_PULLS", "PROTOCOL_VERSION", "Session", "SessionLimits", "SessionPorts"]

@@ -102,4 +102,3 @@ _TABLE: dict[type[c.Command], Callable[[Requests, Any], Awaitable[dict[str, Any]
 
 REQUESTS = tuple(_TABLE)
 """The commands that are carried out here."""
-

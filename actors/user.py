@@ -6,17 +6,30 @@ Cursors and read positions are hints: kept in memory, written now and then.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Awaitable
+from typing import NamedTuple, TypeVar
 
 from actors.closing import DISABLED, LOGGED_OUT, REPLACED
 from actors.errors import ChatError, Unavailable, Unknown
 from actors.events import RoomInfo
-from actors.messages.marks import Cleared, Facts, Marked, MarkKept, MayClear
+from actors.messages.marks import Cleared, Marked, MarkKept, MayClear
 from actors.messages.routes import Route
-from actors.messages.session import Attach, Attached, CursorsMoved, Dismiss, HasRead, ReadTold, RoomTold, Tick
+from actors.messages.session import (
+    Attach,
+    Attached,
+    ChangedSince,
+    CompareList,
+    CursorsMoved,
+    Dismiss,
+    HasRead,
+    LinkLost,
+    ReadTold,
+    Tick,
+)
 from actors.messages.user import (
     CheckToken,
     Devices,
+    FindRoom,
     GetCredentials,
     GetProfile,
     Identity,
@@ -33,17 +46,28 @@ from actors.messages.user import (
 )
 from actors.routes import RouteTable, announce
 from actors.runtime.activation import LostOwnership, Reload
-from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, name_of
+from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, life_of, name_of
 from actors.runtime.ring import slot_of
-from actors.store.rows import Gone, Row, UserMarkRow, UserRoomRow
+from actors.store.rows import Gone, Row
 from actors.store.store import Commit, Conflict, OutcomeUnknown, Sealed, Store, StoreError, StoreUnavailable
 from actors.user_account import Account
 from actors.user_cursors import Cursors
+from actors.user_list import RoomList
 
-HELLO_ROOMS = 500
-"""Rooms in one welcome; the rest is paged."""
+T = TypeVar("T")
 TICK_S = 5.0
 """How often cursors and read positions are written, and clears considered."""
+
+
+RETELLS = 12
+"""How often a session that does not end is told again; then its edge is gone, or will say so."""
+
+
+class Leaving(NamedTuple):
+    """A session that was told to end."""
+
+    code: int
+    tells_left: int
 
 
 class UserPorts(NamedTuple):
@@ -65,8 +89,10 @@ class User(Actor):
         self._name = name_of(ctx.me)
         self._slot = slot_of(ctx.me)
         self._account = Account(self._name)
-        self._marks: dict[str, UserMarkRow] = {}
         self._cursors = Cursors(self._name)
+        self._list = RoomList(self._store, self._slot, self._account, self._cursors)
+        self._leaving: dict[ActorId, Leaving] = {}
+        """Sessions that were told to end."""
         self._tick_is_due = False
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -75,19 +101,23 @@ class User(Actor):
         """Load the account, its devices and its marks."""
         try:
             state = await self._store.load_user(self._slot, self._name)
-        except Sealed:
-            raise LostOwnership from None
-        except StoreError:
-            raise Unavailable("store_unavailable", retry_after=1.0) from None
+        except StoreError as error:
+            raise _unreadable(error) from None
         if state is not None:
             self._account.load(state)
-            self._marks = {mark.room: mark for mark in state.marks}
+            self._list.marks = {mark.room: mark for mark in state.marks}
 
     async def on_stop(self, reason: StopReason) -> None:
         """Write the hints."""
-        rows = self._cursors.take_dirty()
-        if rows:
+        rows = [*self._cursors.take_dirty(), *self._account.take_seen()]
+        if not rows:
+            return
+        try:
             await self._store.commit(Commit(self._slot, rows))
+        except Sealed:
+            raise LostOwnership from None
+        except StoreError:
+            return  # hints: what is lost is acknowledged again
 
     async def _commit(self, puts: list[Row], gone: tuple[Gone, ...] = ()) -> None:
         try:
@@ -139,6 +169,7 @@ class User(Actor):
         ends_all = request.disabled is True or request.password is not None
         await self._commit(self._account.change(request), self._account.forget_devices() if ends_all else ())
         if ends_all:
+            self._cursors.forget_all()
             self._dismiss(None, DISABLED if request.disabled else LOGGED_OUT)
         return self._account.profile()
 
@@ -156,8 +187,9 @@ class User(Actor):
         self._must_exist()
         puts, gone = self._account.log_in(request.grant, self._now_ms())
         await self._commit(puts, gone)
-        for device in gone:
-            self._dismiss(str(device.key[1]), LOGGED_OUT)
+        for device in dict.fromkeys(str(row.key[1]) for row in gone):
+            self._cursors.forget(device)
+            self._dismiss(device, LOGGED_OUT)
 
     @handles(Refresh)
     async def on_refresh(self, request: Refresh) -> None:
@@ -172,6 +204,8 @@ class User(Actor):
     @handles(CheckToken)
     def on_check_token(self, request: CheckToken) -> Identity:
         """Whose token it is."""
+        if not self._account.exists:
+            self._ctx.stop()  # a made-up name costs no memory
         return self._account.identify(request.token, self._now_ms())
 
     @handles(ListDevices)
@@ -197,65 +231,64 @@ class User(Actor):
     def _dismiss(self, device: str | None, code: int) -> None:
         for session, of in list(self._live().items()):
             if device is None or of == device:
+                self._leaving[session] = Leaving(code, RETELLS)
                 self._ctx.tell(session, Dismiss(code, ""))
+        if self._leaving:
+            self._tick_later()
+
+    def _dismiss_again(self) -> None:
+        """A session that is still here may not have heard."""
+        live = self._live()
+        self._leaving = {s: Leaving(code, left - 1) for s, (code, left) in self._leaving.items() if left and s in live}
+        for session, (code, _) in self._leaving.items():
+            self._ctx.tell(session, Dismiss(code, ""))
 
     # --- sessions ----------------------------------------------------------------------------------------------------
 
     @handles(Attach)
     async def on_attach(self, request: Attach) -> Attached:
         """A session is live from here on: its route stands before the list is read, so that no post falls between."""
-        identity = self._account.identify(request.token, self._now_ms())
+        if not self._account.exists:
+            self._ctx.stop()
+        now_ms = self._now_ms()
+        identity = self._account.identify(request.token, now_ms)
         for session, device in list(self._live().items()):
             if device == identity.device and session != request.session:
                 self._ctx.tell(session, Dismiss(REPLACED, ""))
         announce(self._ctx, self._routes, Route(self._name, request.session, identity.device))
-        seen = self._account.seen(identity.device, self._now_ms())
-        if seen is not None:
-            self._cursors.also_write(seen)
+        compares_all = self._account.unseen_long(identity.device, now_ms)
+        if self._account.seen(identity.device, now_ms):
             self._tick_later()
-        since = self._account.row.version
-        marked = list(self._marks)[-HELLO_ROOMS:]
-        if not marked and request.since >= since:
-            return Attached(identity, since, [], [], [], False)
-        return await self._attached(identity, marked, request.since)
-
-    async def _attached(self, identity: Identity, marked: list[str], since: int) -> Attached:
-        version = self._account.row.version
-        try:
-            rows_of_marked = self._store.user_rooms(self._slot, self._name, marked)
-            changed_rows = self._store.user_rooms_since(self._slot, self._name, since, HELLO_ROOMS + 1) if since < version else None
-            rows = {row.room: row for row in await rows_of_marked}
-            changed = await changed_rows if changed_rows is not None else []
-            more = len(changed) > HELLO_ROOMS
-            rows.update((row.room, row) for row in changed[:HELLO_ROOMS])
-            await self._cursors.load(self._store, self._slot, list(rows))
-        except Sealed:
-            raise LostOwnership from None
-        except StoreError:
-            raise Unavailable("store_unavailable", retry_after=1.0) from None
-        infos = [self._info(row) for row in rows.values()]
-        cursors = [self._cursors.of(identity.device, row.room) for row in rows.values()]
-        large = [row.room for row in rows.values() if row.large and row.role != "none"]
-        since = changed[HELLO_ROOMS - 1].version if more else version
-        return Attached(identity, since, infos, cursors, large, more)
-
-    def _info(self, row: UserRoomRow) -> RoomInfo:
-        return RoomInfo(
-            room=row.room, kind=row.kind, read=self._cursors.read_of(row.room), role=row.role, name=row.name, topic=row.topic,
-            public=row.public, peer=row.peer, peer_display=row.peer_display, marked=row.room in self._marks, first=row.first,
-        )  # fmt: skip
+        return await _reading(self._list.attached(identity, request.since, compares_all))
 
     @handles(ListRooms)
     async def on_list_rooms(self, request: ListRooms) -> RoomPage:
         """A page of the list."""
         self._must_exist()
+        return await _reading(self._list.page(request.after, request.limit))
+
+    @handles(FindRoom)
+    async def on_find_room(self, request: FindRoom) -> RoomInfo:
+        """One room of the list."""
+        self._must_exist()
+        return await _reading(self._list.find(request.room))
+
+    @handles(ChangedSince)
+    async def on_changed_since(self, message: ChangedSince) -> None:
+        """A session may have missed something of the list."""
+        if not self._account.exists:
+            return
         try:
-            rows = await self._store.user_rooms_page(self._slot, self._name, request.after, request.limit + 1)
-            page = rows[: request.limit]
-            await self._cursors.load(self._store, self._slot, [row.room for row in page])
+            self._ctx.tell(message.origin, await self._list.changed(message.since))
         except StoreError:
-            raise Unavailable("store_unavailable", retry_after=1.0) from None
-        return RoomPage([self._info(row) for row in page], len(rows) > request.limit)
+            return  # it asks again
+
+    @handles(LinkLost)
+    def on_link_lost(self, message: LinkLost) -> None:
+        """What was told to sessions of that life may be lost."""
+        there = [session for session in self._live() if life_of(session) == message.life]
+        if there:
+            self._ctx.tell_many(there, CompareList())
 
     # --- marks and the list ------------------------------------------------------------------------------------------
 
@@ -267,57 +300,29 @@ class User(Actor):
             self._ctx.stop()
             return
         try:
-            rows = await self._store.user_rooms(self._slot, self._name, [message.room])
-            await self._cursors.load(self._store, self._slot, [message.room])
+            change = await self._list.plan(message)
         except StoreError:
             return  # the room tells it again
-        row = rows[0] if rows else None
-        puts: list[Row] = []
-        gone: tuple[Gone, ...] = ()
-        facts = message.facts
-        changed = False
-        if row is None or facts.at > row.at:
-            changed = row is None or _facts_of(row, facts.at) != facts
-            version = self._account.row.version + 1 if changed or row is None else row.version
-            if changed:
-                puts.append(self._account.bump())
-            row = _room_row(self._name, message.room, version, facts)
-            puts.append(row)
-        mark = self._marks.get(message.room)
-        if row.role == "none":
-            gone = (Gone("user_marks", (self._name, message.room)),)
-            self._marks.pop(message.room, None)
-        elif mark is None or mark.seq < message.seq:
-            mark = UserMarkRow(self._name, message.room, message.seq)
-            puts.append(mark)
-            self._marks.pop(message.room, None)  # to the end: newest last
-            self._marks[message.room] = mark
-        if puts or gone:
-            await self._commit(puts, gone)
-        self._ctx.tell(message.origin, MarkKept(self._name, message.seq, facts.at))
-        self._tell_sessions(row, message.seq)
-
-    def _tell_sessions(self, row: UserRoomRow, head: int) -> None:
-        """Whether changed or not: a session that missed the post hears of the head here."""
+        if change.puts or change.gone:
+            await self._commit(change.puts, change.gone)
+        self._list.apply(change)
+        self._ctx.tell(message.origin, MarkKept(self._name, message.seq, message.facts.at))
         live = self._live()
         if live:
-            info = self._info(row)
-            told = RoomTold(_with_head(info, head), self._account.row.version, row.large)
-            self._ctx.tell_many(list(live), told)
+            self._ctx.tell_many(list(live), self._list.told(change.row, message.seq))
 
     @handles(Cleared)
     async def on_cleared(self, message: Cleared) -> None:
         """The room has agreed; only marks of at most that seq go."""
-        mark = self._marks.get(message.room)
-        if mark is not None and mark.seq <= message.seq:
-            del self._marks[message.room]
-            await self._commit([], (Gone("user_marks", (self._name, message.room)),))
+        gone = self._list.cleared(message.room, message.seq)
+        if gone:
+            await self._commit([], gone)
 
     @handles(CursorsMoved)
     def on_cursors(self, message: CursorsMoved) -> None:
         """A device has acknowledged more."""
         if self._account.exists and message.device in self._account.devices:
-            self._cursors.move(message.device, message.rooms, self._ctx.now(), self._marks)
+            self._cursors.move(message.device, message.rooms, self._ctx.now(), self._list.marks)
             self._tick_later()
 
     @handles(HasRead)
@@ -339,13 +344,14 @@ class User(Actor):
     async def on_tick(self, message: Tick) -> None:
         """Write the hints; ask to clear what every device has had for a quiet minute."""
         self._tick_is_due = False
-        rows = self._cursors.take_dirty()
+        rows = [*self._cursors.take_dirty(), *self._account.take_seen()]
         if rows:
             await self._commit(rows)
+        self._dismiss_again()
         quiet = self._cursors.quiet(self._ctx.now())
         if quiet:
             await self._ask_to_clear(quiet)
-        if self._cursors.waits:
+        if self._cursors.waits or self._leaving:
             self._tick_later()
 
     async def _ask_to_clear(self, rooms: list[str]) -> None:
@@ -353,24 +359,22 @@ class User(Actor):
             await self._cursors.load(self._store, self._slot, rooms)
         except StoreError:
             return
-        devices = self._account.listed_devices(self._now_ms())
+        devices = {*self._account.listed_devices(self._now_ms()), *self._live().values()}
         for room in rooms:
-            mark = self._marks.get(room)
+            mark = self._list.marks.get(room)
             seq = min((self._cursors.of(device, room) for device in devices), default=-1)
             if mark is not None and seq >= mark.seq:
                 self._ctx.tell(actor_id("room", room), MayClear(self._name, seq))
 
 
-def _facts_of(row: UserRoomRow, at: int) -> Facts:
-    return Facts(row.kind, row.role, row.name, row.topic, row.public, row.peer, row.peer_display, row.large, row.first, at)
+def _unreadable(error: StoreError) -> Exception:
+    """What a failed read leads to: nothing was done."""
+    return LostOwnership() if isinstance(error, Sealed) else Unavailable("store_unavailable", retry_after=1.0)
 
 
-def _room_row(user: str, room: str, version: int, f: Facts) -> UserRoomRow:
-    return UserRoomRow(user, room, version, f.kind, f.role, f.name, f.topic, f.public, f.peer, f.peer_display, f.large, f.first, f.at)
-
-
-def _with_head(info: RoomInfo, head: int) -> RoomInfo:
-    values = {name: getattr(info, name) for name in info.__struct_fields__}
-    return RoomInfo(**{**values, "head": head})
-
-
+async def _reading(read: Awaitable[T]) -> T:
+    """What was read, or the refusal that says so."""
+    try:
+        return await read
+    except StoreError as error:
+        raise _unreadable(error) from None

@@ -24,6 +24,8 @@ class Account:
         self.row: UserRow
         self.devices: dict[str, DeviceRow] = {}
         self._tokens: dict[bytes, str] = {}
+        self._seen: set[str] = set()
+        """Devices whose `seen_at` is newer than what is stored."""
 
     def load(self, state: UserState) -> None:
         """From the store."""
@@ -39,6 +41,7 @@ class Account:
 
     def drop(self, device: str) -> None:
         """Forget a device."""
+        self._seen.discard(device)
         row = self.devices.pop(device, None)
         if row is not None:
             self._tokens.pop(row.token, None)
@@ -47,9 +50,7 @@ class Account:
 
     def register(self, request: Register, now_ms: int) -> list[Row]:
         """A new account."""
-        self.row = UserRow(
-            self.user, request.display, request.password, now_ms, admin=request.admin, service=request.service
-        )
+        self.row = UserRow(self.user, request.display, request.password, now_ms, admin=request.admin, service=request.service)
         self.exists = True
         rows: list[Row] = [self.row]
         if request.grant is not None:
@@ -90,7 +91,7 @@ class Account:
         while len(self.devices) >= MAX_DEVICES:
             oldest = min(self.devices.values(), key=lambda d: d.seen_at).device
             self.drop(oldest)
-            gone.append(Gone("devices", (self.user, oldest)))
+            gone += [Gone("devices", (self.user, oldest)), Gone("cursors", (self.user, oldest))]
         row = DeviceRow(
             self.user, grant.device, grant.name, now_ms, now_ms, grant.token, grant.token_ends_at, grant.refresh, grant.refresh_ends_at
         )
@@ -132,21 +133,32 @@ class Account:
             raise ChatError("disabled")
         return Identity(self.user, device.device, row.display, row.admin, row.service, row.created_at)
 
-    def seen(self, device: str, now_ms: int) -> DeviceRow | None:
-        """A device is here; the row to write where that was not known to the hour."""
+    def unseen_long(self, device: str, now_ms: int) -> bool:
+        """Whether a device was away so long that it no longer held marks up: it has to compare everything."""
+        return now_ms - self.devices[device].seen_at >= LISTED_MS
+
+    def seen(self, device: str, now_ms: int) -> bool:
+        """A device is here; whether there is something to write, since that was not known to the hour."""
         row = self.devices[device]
         if now_ms - row.seen_at < SEEN_STEP_MS:
-            return None
+            return False
         values = {name: getattr(row, name) for name in row.__struct_fields__}
         self._keep(DeviceRow(**{**values, "seen_at": now_ms}))
-        return self.devices[device]
+        self._seen.add(device)
+        return True
+
+    def take_seen(self) -> list[Row]:
+        """The devices that have to be written. One that has gone meanwhile is not among them."""
+        rows: list[Row] = [self.devices[device] for device in sorted(self._seen)]
+        self._seen.clear()
+        return rows
 
     def list_devices(self, online: set[str]) -> Devices:
         """For people."""
         return Devices([DeviceInfo(d.device, d.name, d.created_at, d.seen_at, d.device in online) for d in self.devices.values()])
 
     def listed_devices(self, now_ms: int) -> list[str]:
-        """Devices that hold marks up."""
+        """Devices that hold marks up, besides those that are here now."""
         return [d.device for d in self.devices.values() if now_ms - d.seen_at < LISTED_MS]
 
 

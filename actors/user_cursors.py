@@ -62,10 +62,6 @@ class Cursors:
         self._dirty["read", room] = ReadRow(self._user, room, seq)
         return True
 
-    def also_write(self, row: Row) -> None:
-        """Another row that can wait."""
-        self._dirty[type(row).__name__, ""] = row
-
     def take_dirty(self) -> list[Row]:
         """What has to be written."""
         rows, self._dirty = list(self._dirty.values()), {}
@@ -88,3 +84,8 @@ class Cursors:
         for known in self._at.values():
             known.pop(device, None)
         self._dirty = {key: row for key, row in self._dirty.items() if key[0] != "cursor:" + device}
+
+    def forget_all(self) -> None:
+        """All devices were logged out."""
+        for device in {device for known in self._at.values() for device in known}:
+            self.forget(device)

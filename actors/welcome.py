@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 
-from actors.errors import ChatError
+from actors.errors import ChatError, Unavailable
 from actors.events import Page, RoomInfo
 from actors.messages.delivery import EntryPage, ReadHeads, ReadPage
+from actors.messages.user import FindRoom
 from actors.places import Places
 from actors.runtime.actor import Context, actor_id, pinned_id
 
@@ -31,6 +32,16 @@ async def heads_of(ctx: Context, places: Places, rooms: Sequence[str]) -> dict[s
             continue  # those rooms are shown by their marks; their entries come when their cell is back
         found.update(zip(there, zip(heads.heads, heads.ats, strict=True), strict=True))
     return found
+
+
+async def head_for(ctx: Context, places: Places, user: str, room: str) -> int:
+    """Where a room of the user's list stands. `no_such_room` for others: who is no member is not told of it."""
+    await ctx.ask(actor_id("user", user), FindRoom(room))
+    life = places.life_for(actor_id("room", room))
+    if life is None:
+        raise Unavailable(retry_after=0.5)
+    answer = await ctx.ask(pinned_id("desk", life), ReadHeads([room]), timeout=3.0)
+    return answer.heads[0]
 
 
 def with_heads(rooms: Sequence[RoomInfo], heads: dict[str, tuple[int, int]]) -> list[RoomInfo]:

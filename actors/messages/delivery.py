@@ -76,6 +76,8 @@ class Relayed(Message, frozen=True, gc=False):
     texts: list[bytes]
     senders: list[str]
     left: list[str] = []
+    origin: ActorId = ActorId("")
+    """The room: where a relay is too busy to take it, it is told the head later."""
 
 
 class RelayHead(Message, frozen=True, gc=False):
@@ -119,6 +121,8 @@ class Subscribe(Request[Subscribed], frozen=True, gc=False):
     relay: ActorId
     room: str
     user: str
+    version: int = 0
+    """The view by which the desk was found; one whose view is older refuses."""
 
 
 class Unsubscribe(Message, frozen=True, gc=False):

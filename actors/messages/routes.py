@@ -18,6 +18,8 @@ class Announce(Request[None], frozen=True, gc=False):
     """To ``routes:LIFE~``: these sessions are live. Refused with `unavailable` if the users' slots are not here."""
 
     routes: list[Route]
+    version: int = 0
+    """The view by which the table was found; a table whose view is older refuses too."""
 
 
 class Withdraw(Message, frozen=True, gc=False):
@@ -47,6 +49,8 @@ class Followed(Message, frozen=True, gc=False):
     life: str
     users: list[str]
     routes: list[Route]
+    version: int = 0
+    """The table's view at this moment: a later change of owner has forgotten this."""
 
 
 class Routed(Message, frozen=True, gc=False):

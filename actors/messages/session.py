@@ -62,6 +62,26 @@ class RoomTold(Message, frozen=True, gc=False):
     large: bool
 
 
+class ChangedSince(Message, frozen=True, gc=False):
+    """To a user: the session knows the list up to this version, and may have missed what came after."""
+
+    origin: ActorId
+    since: int
+
+
+class RoomsTold(Message, frozen=True, gc=False):
+    """To a session: the rooms that changed since it asked, by version. `more`: ask again."""
+
+    infos: list[RoomInfo]
+    large: list[bool]
+    since: int
+    more: bool
+
+
+class CompareList(Message, frozen=True, gc=False):
+    """To a session: what its user told may be lost; ask for what changed."""
+
+
 class Dismiss(Message, frozen=True, gc=False):
     """To a session: close the connection with this code."""
 

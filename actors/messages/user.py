@@ -143,3 +143,9 @@ class ListRooms(Request[RoomPage], frozen=True, gc=False):
 
     after: str = ""
     limit: int = 100
+
+
+class FindRoom(Request[RoomInfo], frozen=True, gc=False):
+    """One room of the account's list. `no_such_room` where the account is not a member."""
+
+    room: str

@@ -34,8 +34,15 @@ PASSES_A_TURN = 8
 class Owners(Protocol):
     """Where slots live; the current view."""
 
+    @property
+    def version(self) -> int:
+        """The version of the view."""
+
     def owner(self, slot: int) -> str | None:
         """The life that owns the slot."""
+
+    def epoch(self, slot: int) -> int:
+        """The version in which the owner of the slot last changed."""
 
 
 class Returned(Message, frozen=True, gc=False):
@@ -107,6 +114,10 @@ class Cell:
         """Whether the slot of an address is open here."""
         return self._open[slot_of(address)] == 1
 
+    def owns_slot(self, slot: int) -> bool:
+        """Whether a slot is open here."""
+        return self._open[slot] == 1
+
     def close_slots(self, slots: Iterable[int]) -> Promise[None]:
         """Stop intake of the slots and let their actors end; settled when all are gone (a hand-over)."""
         closing = set(slots)
@@ -170,6 +181,15 @@ class Cell:
         if life is None and self._owners is not None:
             return self._owners.owner(slot_of(address))
         return life
+
+    @property
+    def version(self) -> int:
+        """The version of the view that this cell acts on; 0 before the first."""
+        return self._owners.version if self._owners is not None else 0
+
+    def epoch_of(self, address: ActorId) -> int:
+        """The version in which the owner of an address last changed."""
+        return self._owners.epoch(slot_of(address)) if self._owners is not None else 0
 
     # --- Local: what arrives -----------------------------------------------------------------------------------------
 
