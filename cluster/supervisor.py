@@ -28,6 +28,9 @@ RELEASE_LIMIT_S = 5.0
 """An owner that has not let go by then keeps its groups, and the move is withdrawn."""
 VIEW_LIMIT_S = 15.0
 """A cell that has not acted on a view by then is ended: others rely on its letting go."""
+BEAT_S = 1.0
+SILENCE_LIMIT_S = 10.0
+"""A cell that answers nothing for so long is frozen, and is ended. A healthy one on a machine that is far too busy answers within seconds."""
 START_LIMIT_S = 60.0
 """From the wish for a process to its links."""
 
@@ -101,10 +104,19 @@ class Child:
 class Supervisor:
     """Belongs to one loop. `run` until cancelled or `stop`."""
 
-    def __init__(self, membership: Membership, hands: Hands, wanted: Wanted, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep):
+    def __init__(
+        self,
+        membership: Membership,
+        hands: Hands,
+        wanted: Wanted,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        silence_limit_s: float = SILENCE_LIMIT_S,
+    ) -> None:
         self._membership = membership
         self._hands = hands
         self._sleep = sleep
+        self._silence_limit_s = silence_limit_s
         self._view_changes = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self.public_port = wanted.port
@@ -190,11 +202,21 @@ class Supervisor:
         assert child.port is not None
         gone = asyncio.ensure_future(child.port.gone())
         try:
-            await _first_of(gone, self._open(child, child.port))
+            await _unless(gone, self._open(child, child.port))
             child.state, child.problem = "serving", ""
-            child.problem = f"its process ended: {await gone}"
+            await _unless(gone, self._beats(child.port))
         finally:
             gone.cancel()
+
+    async def _beats(self, port: CellPort) -> None:
+        """Ask for a sign of life, for ever. Raises `StartProblem` where none comes: the process is frozen."""
+        while True:
+            await self._sleep(BEAT_S)
+            try:
+                async with asyncio.timeout(self._silence_limit_s):
+                    await port.stats()
+            except TimeoutError as error:
+                raise StartProblem(f"it answered nothing for {self._silence_limit_s:g} s") from error
 
     async def _launch(self, child: Child) -> None:
         child.state = "starting"
@@ -289,15 +311,14 @@ class Supervisor:
         return groups
 
 
-async def _first_of(gone: asyncio.Future[str], work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, unless the process ends before it is done."""
+async def _unless(gone: asyncio.Future[str], work: Coroutine[Any, Any, None]) -> None:
+    """Do the work. Raises `StartProblem` where the process ends before it is done."""
     task = asyncio.ensure_future(work)
     both: set[asyncio.Future[Any]] = {gone, task}
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-        else:
-            raise StartProblem(f"its process ended at the start: {gone.result()}")
+        if gone.done():
+            raise StartProblem(f"its process ended: {gone.result()}")
+        task.result()
     finally:
         task.cancel()

@@ -118,6 +118,14 @@ def test_a_killed_cell_is_back_with_its_slots_and_the_other_never_ended(server: 
     assert after["cell-1"]["port"] == before["cell-1"]["port"]
 
 
+def test_a_frozen_cell_is_killed_and_replaced(server: Server) -> None:
+    before = server.until(shared)
+    os.kill(before["cell-2"]["pid"], signal.SIGSTOP)
+    after = server.until(lambda cells: shared(cells) and cells["cell-2"]["pid"] != before["cell-2"]["pid"])
+    assert "answered nothing" in after["cell-2"]["last_end"]
+    assert after["cell-1"]["life"] == before["cell-1"]["life"]
+
+
 def test_a_killed_supervisor_is_back_and_adopts_the_living_cells(server: Server) -> None:
     before = server.status()
     os.kill(before["pid"], signal.SIGKILL)

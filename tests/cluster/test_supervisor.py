@@ -55,7 +55,9 @@ class ScriptedCell:
         return self.port
 
     async def stats(self) -> CellStats:
-        raise NotImplementedError
+        if self.life in self.machine.frozen:
+            await asyncio.Event().wait()
+        return CellStats(name=self.name, life=self.life)  # type: ignore[typeddict-item]
 
     async def stop(self) -> None:
         self.stopped = True
@@ -75,6 +77,7 @@ class Machine:
         self.released: list[tuple[str, list[int]]] = []
         self.silent: set[str] = set()
         self.refusals = 0
+        self.frozen: set[str] = set()
         self.start_problem = self.door_problem = ""
         self.told = asyncio.Event()
 
@@ -111,7 +114,7 @@ class Town:
         self.machine = machine or Machine(self.membership)
         self.pauses: list[float] = []
         names = tuple(f"cell-{number}" for number in range(1, cells + 1))
-        self.supervisor = Supervisor(self.membership, self.machine, Wanted(names, 0), sleep=self._sleep)
+        self.supervisor = Supervisor(self.membership, self.machine, Wanted(names, 0), sleep=self._sleep, silence_limit_s=0.2)
         self.task = asyncio.get_running_loop().create_task(self.supervisor.run())
 
     async def _sleep(self, pause: float) -> None:
@@ -293,6 +296,22 @@ def test_a_cell_that_does_not_act_on_a_view_is_ended(tmp_path: Path, monkeypatch
         await town.until(lambda: deaf.life in town.machine.killed and child.restarts == 1)
         assert child.problem == "it could not act on a view: StartProblem: the disk is gone"
         await town.until_settled()
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_a_frozen_cell_is_killed_before_it_is_sealed_and_replaced(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        frozen = town.machine.of("cell-1").life
+        town.machine.frozen.add(frozen)
+        await town.until(lambda: frozen not in town.membership.unsealed())
+        assert town.machine.killed == [frozen]
+        await town.until_settled()
+        assert town.supervisor.children["cell-1"].last_end == "it answered nothing for 0.2 s"
+        assert town.supervisor.children["cell-2"].restarts == 0
         await town.supervisor.stop(1.0)
 
     play(tmp_path, scenario)
