@@ -20,6 +20,8 @@ CONNECTING_AT_ONCE = 64
 """Connections that are set up side by side."""
 _ANSWER_TIMEOUT_S = 30.0
 _PAGE = 200
+_FETCH_Q = 1_000_000
+"""The `q` of pulls that nobody asked for by `Member.ask`."""
 
 
 class Account(NamedTuple):
@@ -40,8 +42,8 @@ class Member:
         # q -> who waits for its answer
         self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._q = 0
-        # first posts that have come, how many are waited for, and who waits
-        self._firsts = 0
+        # whose first posts have come (empty: our own), how many are waited for, and who waits
+        self._firsts: set[str] = set()
         self._wanted = 0
         self._all_firsts: asyncio.Future[None] | None = None
         client.on_frame = self._answer
@@ -71,23 +73,38 @@ class Member:
     async def first_posts(self, count: int) -> None:
         """Wait until so many users' first posts (their `n` is 1) or the answer to our own have come."""
         self._wanted = count
-        if self._firsts < count:
+        if len(self._firsts) < count:
             self._all_firsts = asyncio.get_running_loop().create_future()
             try:
                 await asyncio.wait_for(self._all_firsts, _ANSWER_TIMEOUT_S)
             except TimeoutError as error:
-                raise LoadError(f"{self.account.user} got {self._firsts} of {count} first posts ({self.client.why_gone()})") from error
+                raise LoadError(f"{self.account.user} got {len(self._firsts)} of {count} first posts ({self.client.why_gone()})") from error
 
-    def _first(self) -> None:
-        self._firsts += 1
-        if self._all_firsts is not None and self._firsts >= self._wanted and not self._all_firsts.done():
-            self._all_firsts.set_result(None)
+    def _maybe_first(self, entry: dict[str, Any]) -> None:
+        if entry.get("n") == 1:
+            self._firsts.add(entry.get("user", ""))
+            if self._all_firsts is not None and len(self._firsts) >= self._wanted and not self._all_firsts.done():
+                self._all_firsts.set_result(None)
+
+    def _pull_end(self, room: str, head: int) -> None:
+        """A room may tell its head instead of its entries to somebody who has just come: then they are fetched."""
+        frame = {"t": "pull", "q": _FETCH_Q, "room": room, "after": max(0, head - _PAGE), "limit": _PAGE}
+        self.client.write(text_frame(orjson.dumps(frame)))
 
     def _answer(self, data: bytes, start: int, stop: int) -> None:
         frame = orjson.loads(data[start:stop])
-        if frame["t"] in ("msg", "sent") and frame.get("n") == 1:
-            self._first()
-        if frame["t"] in ("welcome", "ok", "page", "error"):
+        kind = frame["t"]
+        if kind in ("msg", "sent"):
+            self._maybe_first(frame)
+        elif kind == "head":
+            self._pull_end(frame["room"], frame["head"])
+        elif kind == "lagging":
+            for room, head in frame["heads"].items():
+                self._pull_end(room, head)
+        elif kind == "page" and frame["q"] == _FETCH_Q:
+            for entry in frame["entries"]:
+                self._maybe_first(entry)
+        elif kind in ("welcome", "ok", "page", "error"):
             waiter = self._asked.pop(frame.get("q", 0), None)
             if waiter is not None and not waiter.done():
                 waiter.set_result(frame)
