@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import orjson
 
 from actors.runtime.actor import ActorId, life_of
 from cluster.bench.device import Device
+
+_LITTLE_BYTES, _MUCH_BYTES = 64 * 1024, 4 * 1024 * 1024
 
 
 class Watcher(Device):
@@ -31,12 +34,17 @@ class Watcher(Device):
         return self._client.bytes_in if self._client is not None else 0
 
     def stop_reading(self) -> None:
-        """The program hangs: the socket stays open, and nobody reads it."""
+        """The program hangs: the socket stays open, and nobody reads it. The system takes little for it."""
+        self._let_the_system_keep(_LITTLE_BYTES)
         self._transport.pause_reading()
 
     def read_again(self) -> None:
         """The program goes on."""
+        self._let_the_system_keep(_MUCH_BYTES)
         self._transport.resume_reading()
+
+    def _let_the_system_keep(self, size_bytes: int) -> None:
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size_bytes)
 
     @property
     def _transport(self) -> Any:
