@@ -19,8 +19,10 @@ from cluster.places import ROOT
 from cluster.problems import StartProblem
 from cluster.settings import Settings
 
-MAX_FOLDER_CHARS = 36
-"""A Unix socket's path has at most 103 (macOS) or 107 bytes, and Ray adds some 66."""
+MAX_FOLDER_CHARS = 34
+"""A Unix socket's path has at most 103 (macOS) or 107 bytes, and `INNER` and Ray add some 68."""
+INNER = "r"
+"""Ray's own folder in ours: it opens its folder to everybody, and ours around it stays closed."""
 NAMESPACE = "warbler"
 TOKEN = "ray.token"
 INSTANCE = "instance.json"

@@ -16,6 +16,7 @@ from pathlib import Path
 from cluster.problems import StartProblem, last_words
 from cluster.processes import command_of, end_session, session_members
 from cluster.ray_environment import (
+    INNER,
     Instance,
     forget_instance,
     make_ray_folder,
@@ -50,7 +51,7 @@ class Starting:
         if self._process.returncode != 0:
             end(self._settings)
             raise StartProblem(f"Ray did not start: {last_words(said)}")
-        instance = self._instance._replace(address=(folder / "ray_current_cluster").read_text().strip())
+        instance = self._instance._replace(address=(folder / INNER / "ray_current_cluster").read_text().strip())
         write_instance(self._settings, instance)
         return instance
 
@@ -78,7 +79,7 @@ def started(settings: Settings) -> Iterator[Starting]:
 def _command(settings: Settings, folder: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--node-ip-address", "127.0.0.1", "--port", "0"),
-        *("--temp-dir", str(folder), "--num-cpus", "1", "--num-gpus", "0", "--include-dashboard", "false", "--disable-usage-stats"),
+        *("--temp-dir", str(folder / INNER), "--num-cpus", "1", "--num-gpus", "0", "--include-dashboard", "false", "--disable-usage-stats"),
         *("--object-store-memory", str(settings.ray_memory_mib << 20), "--include-log-monitor", "false", "--no-monitor"),
         *("--log-style", "record", "--log-color", "false"),
     ]

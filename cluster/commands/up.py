@@ -42,11 +42,11 @@ def command(ctx: click.Context, foreground: bool) -> None:
     host = found or _started(settings)
     try:
         status = _wait_ready(host)
+        ended = _when_signalled() if foreground else None
     except BaseException:
         if found is None:
             end(host, settings)
         raise
-    ended = _when_signalled() if foreground else None
     _welcome(console, settings, status, None if found else time.monotonic() - started, foreground)
     if ended is not None:
         _follow(console, host, settings, ended)

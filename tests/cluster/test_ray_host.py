@@ -96,6 +96,14 @@ def test_nothing_of_ray_listens_beyond_this_machine(server: Server) -> None:
     assert listening
 
 
+def test_rays_sockets_and_the_token_are_for_this_user_alone(server: Server) -> None:
+    instance = read_instance(server.settings)
+    assert instance is not None
+    assert Path(instance.folder).stat().st_mode & 0o777 == 0o700
+    assert list(Path(instance.folder).glob("r/session_*/sockets/*"))
+    assert token_file(server.settings).stat().st_mode & 0o777 == 0o600
+
+
 def test_accounts_are_made_by_the_running_server(server: Server) -> None:
     made = server.run("accounts", "create", "anna", WARBLER_PASSWORD="correct horse")
     assert json.loads(made.stdout)["user"] == "anna", made.stderr
