@@ -14,6 +14,8 @@ from actors.ports import Refusal
 
 REPEAT_S = 2.0
 """A post without an answer is sent again after this time."""
+HURRY_S = 0.05
+"""A post that is known to be lost is sent again after this time; twice as long each time, up to `REPEAT_S`."""
 GIVE_UP_S = 30.0
 """After this time the client is told to try again itself."""
 
@@ -40,13 +42,15 @@ class Held:
 class Window:
     """The unanswered posts to one room."""
 
-    __slots__ = ("held", "posts", "resend_at")
+    __slots__ = ("held", "posts", "resend_at", "tries")
 
     def __init__(self) -> None:
         self.posts: dict[int, Waiting] = {}
         self.held: deque[Held] | None = None
         """Posts that were not sent to the room yet, in the order of the client; None where there is none."""
         self.resend_at = 0.0
+        self.tries = 0
+        """Repeats since the last answer: the pause before the next one doubles with each."""
 
     def find(self, n: int) -> Submit | None:
         """The unanswered post of that number."""
@@ -109,13 +113,24 @@ class Outgoing:
     def answered(self, room: str, n: int) -> bool:
         """An answer came; False where nobody waits for it (it was repeated, and answered before)."""
         window = self._rooms.get(room)
-        return window is not None and window.posts.pop(n, None) is not None
+        if window is None or window.posts.pop(n, None) is None:
+            return False
+        window.tries = 0
+        return True
 
-    def hurry(self, room: str, now: float) -> None:
-        """Something was surely lost: repeat soon, not at once, so that one loss leads to one repeat."""
+    def hurry(self, room: str, now: float, wait: float = 0.0) -> float | None:
+        """Something was surely lost: repeat before the usual time, but not before `wait` seconds.
+
+        Returns the seconds until then; None where a repeat is due by then anyway, so that many losses are one repeat.
+        """
         window = self._rooms.get(room)
-        if window is not None:
-            window.resend_at = min(window.resend_at, now)
+        if window is None:
+            return None
+        pause = max(wait, min(HURRY_S * 2**window.tries, REPEAT_S))
+        if window.resend_at <= now + pause:
+            return None
+        window.resend_at = now + pause
+        return pause
 
     def due(self, now: float) -> list[str]:
         """Rooms whose posts have to be sent again."""
@@ -125,6 +140,7 @@ class Outgoing:
         """The posts to send again, in their order."""
         window = self._rooms[room]
         window.resend_at = now + REPEAT_S
+        window.tries = min(window.tries + 1, 16)
         return [window.posts[n].submit for n in sorted(window.posts)]
 
     def given_up(self, now: float) -> list[tuple[str, int]]:

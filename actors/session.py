@@ -212,8 +212,7 @@ class Session(Actor):
             return
         lost_before = error.code == "expected" and self._out.find(room, int(error.fields.get("n", 0))) is not None
         if lost_before or error.code in _TRANSIENT:
-            self._out.hurry(room, self._ctx.now() + (error.retry_after or 0.05))
-            self._ctx.after(error.retry_after or 0.05, Resend())
+            self._repeat_soon(room, error.retry_after or 0.0)
             return
         self._out.answered(room, answer.n)
         self._refuse(room, answer.n, error.error())
@@ -222,8 +221,12 @@ class Session(Actor):
     def on_returned(self, message: Returned) -> None:
         """A post did not reach its room: it is still unanswered, and goes out again."""
         if isinstance(message.message, Submit):
-            self._out.hurry(message.to.partition(":")[2], self._ctx.now() + 0.05)
-            self._ctx.after(0.05, Resend())
+            self._repeat_soon(message.to.partition(":")[2])
+
+    def _repeat_soon(self, room: str, wait: float = 0.0) -> None:
+        pause = self._out.hurry(room, self._ctx.now(), wait)
+        if pause is not None:
+            self._ctx.after(pause, Resend())
 
     def _resend(self) -> None:
         now = self._ctx.now()

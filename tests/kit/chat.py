@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -48,8 +48,13 @@ def read_token(text: str) -> tuple[str, bytes]:
 class Device:
     """A client: a port that remembers, and the way to its session."""
 
-    def __init__(self, user: str, device: str) -> None:
+    def __init__(self, user: str, device: str, soon: Callable[..., object], life: str = "") -> None:
         self.user = user
+        self.life = life
+        """Of the cell that it is connected to."""
+        self.hears: Callable[[e.Event], object] | None = None
+        """Called with every event, in a turn of its own."""
+        self._soon = soon
         self.device = device
         self.seen: list[e.Event] = []
         self.choked = False
@@ -61,12 +66,19 @@ class Device:
     # --- Port ---
 
     def emit(self, event: e.Event) -> None:
-        if self.close_code is None:
-            self.seen.append(_DECODE.decode(encode(event)))
+        self._take(encode(event))
 
     def push(self, payload: Payload) -> None:
-        texts = payload.framed.splitlines() if payload.framed is not None else [payload.text]
-        self.seen += [_DECODE.decode(text) for text in texts]
+        for text in payload.framed.splitlines() if payload.framed is not None else [payload.text]:
+            self._take(text)
+
+    def _take(self, text: bytes) -> None:
+        if self.close_code is not None:
+            return
+        event: e.Event = _DECODE.decode(text)
+        self.seen.append(event)
+        if self.hears is not None:
+            self._soon(self.hears, event)
 
     def backlog(self) -> int:
         return 0
@@ -78,7 +90,9 @@ class Device:
         self.paused = False
 
     def close(self, code: int, reason: str) -> None:
-        self.close_code = self.close_code or code
+        if self.close_code is None:
+            self.close_code = code
+            self._soon(self.handle.closed)
 
     def on_drained(self, callback: Any) -> None:
         self._drained.append(callback)
@@ -91,6 +105,12 @@ class Device:
             callback()
 
     # --- what the person does and sees ---
+
+    def hang_up(self) -> None:
+        """The connection breaks."""
+        if self.close_code is None:
+            self.close_code = 1006
+            self.handle.closed()
 
     def say(self, command: c.Command) -> None:
         self.handle.command(command)
@@ -175,6 +195,29 @@ class Town:
         host.store.crash()
         self.disk.seal(life)
 
+    def start(self, life: str) -> Host:
+        """A new life of a cell, without slots."""
+        assert self.view is not None
+        owners = {slot: self.view.owner(slot) or life for slot in range(SLOTS)}
+        self.hosts[life] = Host(self, life)
+        self.place(owners)
+        return self.hosts[life]
+
+    def move(self, slots: Iterable[int], to: str) -> bool:
+        """A hand-over between living cells: the old owner stops intake and flushes first. False where it did not in time."""
+        assert self.view is not None
+        moving = set(slots)
+        owners = {slot: self.view.owner(slot) or to for slot in range(SLOTS)}
+        leaving = {life: [slot for slot in moving if owners[slot] == life] for life in self.hosts if life != to}
+        gone = [self.hosts[life].cell.close_slots(there) for life, there in leaving.items() if there]
+        self.clock.advance(2.0)
+        if not all(promise.settled for promise in gone):
+            for life, there in leaving.items():
+                self.hosts[life].cell.open_slots(there)
+            return False
+        self.place({slot: to if slot in moving else life for slot, life in owners.items()})
+        return True
+
     def take_over(self, dead: str) -> None:
         """The living take the slots of the dead."""
         assert self.view is not None
@@ -204,13 +247,14 @@ class Town:
                 digest = read_token(f"{user}/{device}")[1]
                 self.ask(actor_id("user", user), LogIn(Grant(user + device, device, digest, 0, digest, 0)))
 
-    def connect(self, user: str, life: str | None = None, device: str = "d1", since: int = 0) -> Device:
+    def connect(self, user: str, life: str | None = None, device: str = "d1", since: int = 0, *, settle: bool = True) -> Device:
         """A device connects and is welcomed."""
         host = self.hosts[life] if life is not None else self.any_host()
-        client = Device(user, user + device)
+        client = Device(user, user + device, self.clock.soon, host.cell.life)
         client.handle = host.sessions.open(client, "127.0.0.1")
         client.say(c.Hello(1, f"{user}/{device}", since))
-        self.settle()
+        if settle:
+            self.settle()
         return client
 
     def settle(self, seconds: float = 0.5) -> None:
