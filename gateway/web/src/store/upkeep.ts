@@ -151,7 +151,7 @@ export class Upkeep {
     if (!error.failure.retry) return;
     this.wanted.add(room.id);
     const pauseMs = error.failure.retry_after === null ? PULL_RETRY_MS : error.failure.retry_after * 1000;
-    if (error.failure.code !== "offline") this.pausedUntil = this.chat.port.now() + pauseMs;
+    this.pausedUntil = this.chat.port.now() + pauseMs; // also without a connection: asking again at once would never end
   }
 
   /** Load older entries of a room; false where there are none or they cannot be had now. */

@@ -3,7 +3,7 @@ import type { RefObject, TargetedEvent } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Room } from "../store/room";
 import { engine } from "./state";
-import { atEnd, follow, isFollowing, slideDown, slideUp, type Window } from "./window";
+import { atEnd, isFollowing, slide, type Window } from "./window";
 
 /** So close to the end counts as at the end. */
 const END_PX = 48;
@@ -53,13 +53,11 @@ export function useScroll(room: Room, view: Window, setView: (view: Window) => v
     anchor.current = anchorOf(box);
     setAtEnd(pinned.current);
   };
-  const slide = (box: HTMLElement): void => {
-    const here = { from: Math.max(view.from, lo), to: view.to };
-    const isNearTop = box.scrollTop < EDGE_PX;
-    if (isNearTop && here.from > lo) setView(slideUp(here, hi));
-    else if (isNearTop && lo > 0) void engine.value?.chat.upkeep.loadOlder(room.id);
-    else if (distance(box) < EDGE_PX && !isFollowing(view)) setView(slideDown(here, hi));
-    else if (pinned.current && follow(here, hi) !== here) setView(follow(here, hi));
+  const move = (box: HTMLElement): void => {
+    const place = { isNearTop: box.scrollTop < EDGE_PX, isNearEnd: distance(box) < EDGE_PX, isPinned: pinned.current };
+    const next = slide(view, room.log, place);
+    if (next !== view) setView(next);
+    else if (place.isNearTop && lo > 0) void engine.value?.chat.upkeep.loadOlder(room.id);
   };
 
   useLayoutEffect(() => {
@@ -73,7 +71,7 @@ export function useScroll(room: Room, view: Window, setView: (view: Window) => v
     } else if (pinned.current && isFollowing(view)) box.scrollTop = box.scrollHeight;
     else restore(box, anchor.current);
     note(box);
-    slide(box);
+    move(box);
   });
 
   useEffect(() => {
@@ -88,7 +86,7 @@ export function useScroll(room: Room, view: Window, setView: (view: Window) => v
 
   const onScroll = (event: TargetedEvent<HTMLDivElement>): void => {
     note(event.currentTarget);
-    slide(event.currentTarget);
+    move(event.currentTarget);
   };
   const toEnd = (): void => {
     pinned.current = true;

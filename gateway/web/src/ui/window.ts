@@ -45,3 +45,22 @@ export function slideDown(window: Window, hi: number): Window {
 export function follow(window: Window, hi: number): Window {
   return hi - window.from > MOST + STEP ? { from: hi - MOST, to: Infinity } : window;
 }
+
+/** Where the reader stands in the part that is drawn. */
+export interface Place {
+  isNearTop: boolean;
+  isNearEnd: boolean;
+  /** At the very end, and staying there. */
+  isPinned: boolean;
+}
+
+/** The stretch to draw for a reader who stands there; the same object where nothing changes, so that drawing comes to rest. */
+export function slide(window: Window, { lo, hi }: { lo: number; hi: number }, { isNearTop, isNearEnd, isPinned }: Place): Window {
+  if (lo === 0) return window; // nothing is loaded yet
+  const here = window.from < lo ? { from: lo, to: window.to } : window;
+  if (isNearTop && here.from > lo) return slideUp(here, hi);
+  if (isNearTop) return window;
+  if (isNearEnd && !isFollowing(window)) return slideDown(here, hi);
+  const followed = isPinned ? follow(here, hi) : here;
+  return followed === here ? window : followed;
+}

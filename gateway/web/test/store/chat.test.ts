@@ -44,6 +44,25 @@ test("a marked room in a welcome is pulled from what is held", () => {
   expect(bench.take("pull")).toMatchObject([{ room: "room1", after: 10 }]);
 });
 
+test("a pull that cannot be sent is tried again after a while, not at once", async () => {
+  const bench = withRoom();
+  bench.isOnline = false;
+  let tries = 0;
+  bench.chat.port.send = () => {
+    tries += 1;
+    if (tries > 50) throw new Error("it never stops");
+    return false;
+  };
+  bench.hear({ t: "head", room: "room1", head: 12 });
+  await settled();
+  expect(tries).toBe(1);
+  const wakeAt = bench.chat.upkeep.tick(bench.now);
+  expect(wakeAt).toBeGreaterThan(bench.now);
+  bench.now = wakeAt ?? 0;
+  bench.chat.upkeep.tick(bench.now);
+  expect(tries).toBe(2);
+});
+
 test("a long absence brings the newest page, and older ones only when asked", async () => {
   const bench = withRoom();
   bench.hear({ t: "head", room: "room1", head: 10_000 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { around, atEnd, follow, isFollowing, MOST, slideDown, slideUp, type Window } from "../../src/ui/window";
+import { around, atEnd, follow, isFollowing, MOST, slide, slideDown, slideUp, type Window } from "../../src/ui/window";
 
 const size = ({ from, to }: Window, hi: number): number => Math.min(to, hi) - from + 1;
 
@@ -34,4 +34,30 @@ test("a start in the middle shows the wanted message", () => {
   expect(view.from).toBeLessThan(500);
   expect(view.to).toBeGreaterThan(500);
   expect(isFollowing(around(9_990, 10_000))).toBe(true);
+});
+
+const STANDS = [false, true].flatMap((isNearTop) => [false, true].flatMap((isNearEnd) => [false, true].map((isPinned) => ({ isNearTop, isNearEnd, isPinned }))));
+const LOGS = [{ lo: 0, hi: 0 }, { lo: 1, hi: 1 }, { lo: 1, hi: 300 }, { lo: 40, hi: 60 }, { lo: 5_000, hi: 10_000 }];
+
+test("wherever the reader stands, drawing comes to rest", () => {
+  for (const log of LOGS) {
+    for (const place of STANDS) {
+      for (const start of [atEnd(log.hi), around(log.hi, log.hi), { from: 1, to: 1 }]) {
+        let view = start;
+        let steps = 0;
+        for (let next = slide(view, log, place); next !== view; next = slide(view, log, place)) {
+          view = next;
+          steps += 1;
+          expect(steps).toBeLessThan(200);
+        }
+      }
+    }
+  }
+});
+
+test("nothing moves while nothing is loaded", () => {
+  for (const place of STANDS) {
+    const view = atEnd(0);
+    expect(slide(view, { lo: 0, hi: 0 }, place)).toBe(view);
+  }
 });
