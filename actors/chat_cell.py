@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from actors.kinds import chat_kinds, new_tables
+from actors.kinds import WAKE, chat_kinds, new_tables
 from actors.messages.routes import ViewChanged
-from actors.messages.session import LinkLost, Wake
+from actors.messages.session import LinkLost
 from actors.ports import Encode, Frame, Verdicts
 from actors.runtime.actor import actor_id, kind_of, pinned_id
 from actors.runtime.cell import Cell, Report
@@ -91,7 +91,7 @@ class ChatCell:
             self.cell.scheduler.later(_LOOK_AGAIN_S, self._look_after, slots, ask)
             return
         for room in sorted({row if isinstance(row, str) else row.room for row in found.result()}):
-            self.cell.tell(actor_id("room", room), Wake())
+            self.cell.tell(actor_id("room", room), WAKE)
 
     @staticmethod
     def _gone(before: View | None, view: View) -> list[str]:

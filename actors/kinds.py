@@ -9,6 +9,7 @@ from actors.desk import Desk
 from actors.edge import Edge, LocalSessions
 from actors.errors import ErrorReport
 from actors.messages import delivery, marks, room, routes, session, user
+from actors.messages.session import Wake
 from actors.ports import Encode, Frame
 from actors.relay import Relay
 from actors.room import Room, RoomPorts
@@ -23,6 +24,10 @@ ROOM_IDLE_S = 90.0
 USER_IDLE_S = 180.0
 """Longer than the quiet minute after which marks are asked away."""
 RELAY_IDLE_S = 60.0
+
+
+WAKE = Wake()
+"""A room that starts tells the heads and marks that it owes."""
 
 
 class Tables(NamedTuple):
@@ -45,7 +50,7 @@ def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode) -> list
     return [
         Kind("session", 0, None, pinned=True, mailbox=4096),
         Kind("relay", 1, lambda ctx: Relay(ctx, cell, tables.sessions, encode), pinned=True, mailbox=16384, idle_s=RELAY_IDLE_S),
-        Kind("room", 2, lambda ctx: Room(ctx, room_ports), mailbox=8192, idle_s=ROOM_IDLE_S),
+        Kind("room", 2, lambda ctx: Room(ctx, room_ports), mailbox=8192, idle_s=ROOM_IDLE_S, wake=WAKE),
         Kind("user", 3, lambda ctx: User(ctx, user_ports), mailbox=4096, idle_s=USER_IDLE_S),
         Kind("desk", 8, lambda ctx: Desk(cell, store, tables.interest, cell.actor), pinned=True, mailbox=65536, reads=4096),
         Kind("routes", 9, lambda ctx: Routes(ctx, tables.routes, cell), pinned=True, mailbox=65536),

@@ -25,25 +25,33 @@ class Known(NamedTuple):
 class DeviceNumbers:
     """The posts of one device to one room."""
 
-    __slots__ = ("last", "recent")
+    __slots__ = ("_ids", "_seqs", "last")
 
-    def __init__(self, last: int = 0, recent: list[Known] | None = None) -> None:
+    def __init__(self, last: int = 0, seqs: list[int] | None = None) -> None:
         self.last = last
         """The last `n` that is stored."""
-        self.recent = recent if recent is not None else []
-        """The last posts, newest last; `recent[-1]` is that of `last`."""
+        # seq and id of the last posts, newest last: two lists, since a pair for each post costs more than all else here
+        self._seqs = seqs if seqs is not None else []
+        self._ids = [""] * len(self._seqs)
 
     def find(self, n: int) -> Known | None:
         """What was stored under a number; None where it is too long ago."""
-        at = n - self.last - 1 + len(self.recent)
-        return self.recent[at] if 0 <= at < len(self.recent) else None
+        at = n - self.last - 1 + len(self._seqs)
+        return Known(self._seqs[at], self._ids[at]) if 0 <= at < len(self._seqs) else None
 
     def add(self, n: int, seq: int, post_id: str) -> None:
         """Note the next post."""
         self.last = n
-        self.recent.append(Known(seq, post_id))
-        if len(self.recent) >= 2 * MAX_UNANSWERED:  # trimmed seldom: cheaper than a ring
-            del self.recent[:-MAX_UNANSWERED]
+        self._ids.append(post_id)
+        seqs = self._seqs
+        seqs.append(seq)
+        if len(seqs) >= 2 * MAX_UNANSWERED:  # trimmed seldom: cheaper than a ring
+            del seqs[:-MAX_UNANSWERED]
+            del self._ids[:-MAX_UNANSWERED]
+
+    def seqs(self) -> list[int]:
+        """The seqs of the posts that can be repeated, newest last."""
+        return self._seqs[-MAX_UNANSWERED:]
 
 
 class Numbers:
@@ -68,16 +76,14 @@ class Numbers:
 
     def encode(self) -> bytes:
         """For the checkpoint."""
-        return pack(
-            {device: [record.last, [known.seq for known in record.recent[-MAX_UNANSWERED:]]] for device, record in self._devices.items()}
-        )
+        return pack({device: [record.last, record.seqs()] for device, record in self._devices.items()})
 
     @classmethod
     def decode(cls, blob: bytes) -> Numbers:
         """From a checkpoint."""
         numbers = cls()
         for device, (last, seqs) in unpack(dict[str, tuple[int, list[int]]], blob).items():
-            numbers._devices[device] = DeviceNumbers(last, [Known(seq, "") for seq in seqs])
+            numbers._devices[device] = DeviceNumbers(last, seqs)
         return numbers
 
 

@@ -7,10 +7,10 @@ predecessor got lost is simply sent again, and its number restores the order.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 from actors.messages.delivery import Submit
 from actors.ports import Refusal
+from actors.runtime.actor import actor_id
 
 REPEAT_S = 2.0
 """A post without an answer is sent again after this time."""
@@ -20,12 +20,8 @@ GIVE_UP_S = 30.0
 """After this time the client is told to try again itself."""
 
 
-class Waiting(NamedTuple):
-    """A post on its way."""
-
-    submit: Submit
-    since: float
-    """When the client sent it; seconds of the monotonic clock."""
+Waiting = tuple[Submit, float]
+"""A post on its way, and when the client sent it (seconds of the monotonic clock). A plain tuple: one for every post."""
 
 
 class Held:
@@ -42,9 +38,10 @@ class Held:
 class Window:
     """The unanswered posts to one room."""
 
-    __slots__ = ("held", "posts", "resend_at", "tries")
+    __slots__ = ("address", "held", "posts", "resend_at", "tries")
 
-    def __init__(self) -> None:
+    def __init__(self, room: str) -> None:
+        self.address = actor_id("room", room)
         self.posts: dict[int, Waiting] = {}
         self.held: deque[Held] | None = None
         """Posts that were not sent to the room yet, in the order of the client; None where there is none."""
@@ -56,7 +53,7 @@ class Window:
         """The unanswered post of that number."""
         waiting = self.posts.get(n)
         if waiting is not None:
-            return waiting.submit
+            return waiting[0]
         return next((held.submit for held in self.held or () if held.submit.n == n), None)
 
     def __len__(self) -> int:
@@ -95,7 +92,7 @@ class Outgoing:
         """The window of a room."""
         window = self._rooms.get(room)
         if window is None:
-            window = self._rooms[room] = Window()
+            window = self._rooms[room] = Window(room)
         return window
 
     def find(self, room: str, n: int) -> Submit | None:
@@ -108,7 +105,7 @@ class Outgoing:
         """A post goes out."""
         if not window.posts:
             window.resend_at = now + REPEAT_S
-        window.posts[submit.n] = Waiting(submit, now)
+        window.posts[submit.n] = (submit, now)
 
     def answered(self, room: str, n: int) -> bool:
         """An answer came; False where nobody waits for it (it was repeated, and answered before)."""
@@ -126,7 +123,7 @@ class Outgoing:
         window = self._rooms.get(room)
         if window is None:
             return None
-        pause = max(wait, min(HURRY_S * 2**window.tries, REPEAT_S))
+        pause: float = max(wait, min(HURRY_S * 2**window.tries, REPEAT_S))
         if window.resend_at <= now + pause:
             return None
         window.resend_at = now + pause
@@ -141,11 +138,11 @@ class Outgoing:
         window = self._rooms[room]
         window.resend_at = now + REPEAT_S
         window.tries = min(window.tries + 1, 16)
-        return [window.posts[n].submit for n in sorted(window.posts)]
+        return [window.posts[n][0] for n in sorted(window.posts)]
 
     def given_up(self, now: float) -> list[tuple[str, int]]:
         """Posts that waited too long; they are no longer repeated."""
-        late = [(room, n) for room, window in self._rooms.items() for n, w in window.posts.items() if now - w.since >= GIVE_UP_S]
+        late = [(room, n) for room, window in self._rooms.items() for n, (_, since) in window.posts.items() if now - since >= GIVE_UP_S]
         for room, n in late:
             self.answered(room, n)
         return late

@@ -164,7 +164,7 @@ class Session(Actor):
         verdict = self._ports.verdicts.judge(self._sender, room, post.body, now)  # type: ignore[arg-type]
         if verdict is None and window.held is None:
             self._out.add(window, submit, now)
-            self._ctx.tell(actor_id("room", room), submit)
+            self._ctx.tell(window.address, submit)
         else:
             self._hold(room, window.hold(submit), verdict)
 
@@ -182,7 +182,7 @@ class Session(Actor):
         for ready in window.release():
             if ready.refusal is None:
                 self._out.add(window, ready.submit, self._ctx.now())
-                self._ctx.tell(actor_id("room", room), ready.submit)
+                self._ctx.tell(window.address, ready.submit)
             else:
                 why = ChatError("refused", reason=ready.refusal.reason, retry_after=ready.refusal.retry_after)
                 self._refuse(room, ready.submit.n, why)

@@ -375,6 +375,7 @@ class Activation:
         if isinstance(error, Reload):
             self.let_go()
             self._reject_calls(items, error.answer)
+            self._wake()
             self.cell.make_ready(self)
             return
         raise_if_fatal(error)
@@ -394,13 +395,19 @@ class Activation:
         self._redo = again
         self.cell.report("crashed", self.address, items[0] if items else None, error)
         if self.cell.count_crash(self):
+            self._wake()
             self.refuse_all(Unavailable(retry_after=self.cell.quarantined_s(self.address)))
             self.cell.retire(self)
         elif self.kind.factory is None:
             self.refuse_all(Unknown())
             self.cell.retire(self)
         else:
+            self._wake()
             self.cell.make_ready(self)
+
+    def _wake(self) -> None:
+        if self.kind.wake is not None and self.kind.wake not in self._mailbox:
+            self._mailbox.append(self.kind.wake)
 
     @staticmethod
     def _reject_calls(items: Any, error: ChatError) -> None:
@@ -415,6 +422,8 @@ class Activation:
         for item in (*items, *reads):
             if item.__class__ is Call:
                 item.promise.reject(error)
+            elif item is self.kind.wake:
+                self.cell.wake_later(self.address, error.retry_after)
             else:
                 self.cell.undelivered(self.address, item.message if item.__class__ is Again else item, error.code)
 

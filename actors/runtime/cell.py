@@ -27,6 +27,8 @@ from actors.runtime.restarts import Restarts
 from actors.runtime.ring import SLOTS, slot_of
 from actors.runtime.scheduler import Scheduler
 
+WAKE_S = 1.0
+"""An actor that owes something to others, and could not start, is tried again after this time."""
 PASSES_A_TURN = 8
 """Hand-overs between actors of this cell inside one turn of the loop, before sockets get their turn again."""
 
@@ -303,6 +305,20 @@ class Cell:
     def quarantined_s(self, address: ActorId) -> float:
         """Seconds for which an address will not be activated."""
         return self._restarts.quarantined_s(address, self.scheduler.now())
+
+    def wake_later(self, address: ActorId, after_s: float | None) -> None:
+        """An address that owes something could not start: try again, for as long as it is this cell's."""
+        self.scheduler.later(after_s or WAKE_S, self._wake, address)
+
+    def _wake(self, address: ActorId) -> None:
+        wake = self.kind(address).wake
+        if wake is None or self.closed or self._open[slot_of(address)] == 0:
+            return
+        quarantined_s = self.quarantined_s(address)
+        if quarantined_s:
+            self.wake_later(address, quarantined_s)
+        else:
+            self.tell(address, wake)
 
     def forget_old_crashes(self) -> None:
         """Crashes that no longer count need no memory."""

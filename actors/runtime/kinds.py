@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from actors.runtime.actor import Actor, Context
+from actors.runtime.plain import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +25,8 @@ class Kind:
     back to it, any other tell is dropped and counted."""
     reads: int = 256
     """Requests to `reads` handlers that may be under way. Beyond it: `Overloaded`."""
+    wake: Message | None = None
+    """Told to an address whose instance was discarded, or could not start for it: starting does what it owes to others.
+    Repeated until an instance has started. None: an address without messages stays without an instance."""
     idle_s: float | None = None
     """Seconds without a message after which the instance is let go; None: never."""

@@ -77,12 +77,13 @@ class Person:
     def request(self, command: type[c.Command], **fields: object) -> int:
         """A request with its `q`."""
         self._q += 1
-        self._say(command(q=self._q, **fields))
+        if self._welcomed():
+            self._say(command(q=self._q, **fields))
         return self._q
 
     def acknowledge(self) -> None:
         """All that is here."""
-        for room, seq in self.have.items():
+        for room, seq in self.have.items() if self._welcomed() else ():
             self._say(c.Ack(room, seq))
 
     # --- what it hears ---
