@@ -34,12 +34,14 @@ class RuleLimits:
 class _Spread:
     """Where one account has posted in its current window."""
 
-    __slots__ = ("ends_at", "link_rooms", "rooms", "texts")
+    __slots__ = ("ends_at", "is_new", "link_rooms", "rooms", "texts")
 
-    def __init__(self, ends_at: float) -> None:
+    def __init__(self, ends_at: float, is_new: bool) -> None:
         self.ends_at = ends_at
+        self.is_new = is_new
+        """Whether the account was a newcomer when the window began."""
         self.rooms: set[str] = set()
-        self.link_rooms: set[str] | None = None
+        self.link_rooms: set[str] = set()
         # hash of a text -> rooms, of the last texts only
         self.texts: OrderedDict[int, set[str]] | None = None
 
@@ -62,31 +64,32 @@ class Rules:
         """None where the post may pass."""
         spread = self._spreads.get(sender.user)
         if spread is None or spread.ends_at <= now:
-            spread = self._begin(sender.user, now)
-        limits = self._limits
-        if now + self._offset_s - sender.created_at / 1000 < limits.newcomer_s:
-            if room not in spread.rooms:
-                if len(spread.rooms) >= limits.newcomer_rooms:
-                    return self._refuse("a new account may write in few rooms at first", spread, now)
-                spread.rooms.add(room)
-            if "://" in body or "www." in body:
-                if spread.link_rooms is None:
-                    spread.link_rooms = set()
-                if room not in spread.link_rooms and len(spread.link_rooms) >= limits.newcomer_link_rooms:
-                    return self._refuse("a new account may send links to few rooms at first", spread, now)
-                spread.link_rooms.add(room)
-        elif room not in spread.rooms and len(spread.rooms) < limits.newcomer_rooms:
-            spread.rooms.add(room)
-        if len(spread.rooms) > 1 and len(body) >= limits.same_text_min_chars and self._repeats(spread, room, body):
+            spread = self._begin(sender, now)
+        rooms = spread.rooms
+        if room not in rooms:
+            if len(rooms) < self._limits.newcomer_rooms:
+                rooms.add(room)
+            elif spread.is_new:
+                return self._refuse("a new account may write in few rooms at first", spread, now)
+        if spread.is_new and ("://" in body or "www." in body) and self._spreads_links(spread, room):
+            return self._refuse("a new account may send links to few rooms at first", spread, now)
+        if len(rooms) > 1 and len(body) >= self._limits.same_text_min_chars and self._repeats(spread, room, body):
             return self._refuse("the same text was sent to many rooms", spread, now)
         return None
 
-    def _begin(self, user: str, now: float) -> _Spread:
-        self._spreads.pop(user, None)
-        spread = self._spreads[user] = _Spread(now + self._limits.window_s)
+    def _begin(self, sender: Sender, now: float) -> _Spread:
+        is_new = now + self._offset_s - sender.created_at / 1000 < self._limits.newcomer_s
+        self._spreads.pop(sender.user, None)
+        spread = self._spreads[sender.user] = _Spread(now + self._limits.window_s, is_new)
         if len(self._spreads) > self._limits.accounts:
             self._spreads.popitem(last=False)
         return spread
+
+    def _spreads_links(self, spread: _Spread, room: str) -> bool:
+        if room not in spread.link_rooms and len(spread.link_rooms) >= self._limits.newcomer_link_rooms:
+            return True
+        spread.link_rooms.add(room)
+        return False
 
     def _repeats(self, spread: _Spread, room: str, body: str) -> bool:
         if spread.texts is None:
