@@ -19,9 +19,15 @@ MAX_PAGE = 200
 """Entries in one page of history."""
 
 USER_PATTERN = r"^[a-z0-9][a-z0-9._-]{1,31}$"
-RoomName = Annotated[str, Constraint(pattern=r"^[a-z0-9]{4,40}$")]
+ROOM_PATTERN = r"^[a-z0-9]{4,40}$"
+RoomName = Annotated[str, Constraint(pattern=ROOM_PATTERN)]
 UserName = Annotated[str, Constraint(pattern=USER_PATTERN)]
 PostId = Annotated[str, Constraint(pattern=r"^[A-Za-z0-9_-]{8,40}$")]
+ShortRoomName = Annotated[str, Constraint(min_length=4, max_length=40)]
+"""A room in a hot frame: only its length is checked, since a pattern costs as much as the rest of the decoding. The
+session compares it with `ROOM_PATTERN` when it first sees it."""
+ShortPostId = Annotated[str, Constraint(min_length=8, max_length=40)]
+"""An id in a hot frame: it is only ever compared."""
 Number = Annotated[int, Constraint(ge=1, le=MAX_NUMBER)]
 Position = Annotated[int, Constraint(ge=0, le=MAX_NUMBER)]
 Query = Annotated[int, Constraint(ge=0, le=MAX_NUMBER)]
@@ -48,9 +54,9 @@ class Hello(Command, frozen=True, gc=False, tag="hello"):
 class Post(Command, frozen=True, gc=False, tag="post"):
     """Send text to a room. `n` counts this device's posts to this room from 1; `id` is random."""
 
-    room: RoomName
+    room: ShortRoomName
     n: Number
-    id: PostId
+    id: ShortPostId
     body: Body
 
 

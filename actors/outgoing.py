@@ -6,12 +6,16 @@ predecessor got lost is simply sent again, and its number restores the order.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 
+from actors.commands import ROOM_PATTERN
+from actors.errors import ChatError
 from actors.messages.delivery import Submit
 from actors.ports import Refusal
 from actors.runtime.actor import actor_id
 
+_IS_ROOM = re.compile(ROOM_PATTERN).fullmatch
 REPEAT_S = 2.0
 """A post without an answer is sent again after this time."""
 HURRY_S = 0.05
@@ -89,9 +93,11 @@ class Outgoing:
         return bool(self._rooms)
 
     def window(self, room: str) -> Window:
-        """The window of a room."""
+        """The window of a room. `no_such_room` where that cannot be a room's name."""
         window = self._rooms.get(room)
         if window is None:
+            if _IS_ROOM(room) is None:
+                raise ChatError("no_such_room")
             window = self._rooms[room] = Window(room)
         return window
 

@@ -146,7 +146,11 @@ class Session(Actor):
         """Window, budget, verdict, and on its way."""
         now = self._ctx.now()
         room, n = post.room, post.n
-        window = self._out.window(room)
+        try:
+            window = self._out.window(room)
+        except ChatError as error:
+            self._refuse(room, n, error)
+            return
         if n in window.posts or window.held is not None:
             waiting = window.find(n)
             if waiting is not None:  # sent twice by the client: one answer will do
