@@ -106,7 +106,7 @@ def where(name: str, key: Values) -> bytes:
 def entry_values(row: EntryRow, sealer: Sealer) -> EntryValues:
     """The columns of an entry. Raises `ValueError` for text that is no Unicode (lone surrogates)."""
     room, seq = row.room, row.seq
-    body = sealer.seal(row.body.encode(), f"entries.body({room!r}, {seq})".encode())
+    body = sealer.seal(row.body.encode(), f"entries.body {room} {seq}".encode())
     return room, seq, _pack((row.at, row.user, row.device, row.n, row.id, row.kind)), body
 
 
@@ -114,7 +114,7 @@ def entry_row(values: Values, sealer: Sealer) -> EntryRow:
     """The entry of its columns, body opened."""
     room, seq, meta, sealed = values
     at, user, device, n, post_id, kind = _read_meta(meta)
-    body = sealer.unseal(sealed, f"entries.body({room!r}, {seq})".encode()).decode()
+    body = sealer.unseal(sealed, f"entries.body {room} {seq}".encode()).decode()
     return EntryRow(room, seq, at, user, device, n, post_id, kind, body)
 
 
