@@ -48,6 +48,8 @@ from actors.store.store import Sealed, StoreError
 
 RETELL_S = 2.0
 """Marks that were not confirmed, and routes that were not answered for, are asked for again after this time."""
+SETTLED_S = 60.0
+"""What was sent longer ago has arrived, or a lost link was told of."""
 
 
 class Room(Actor):
@@ -66,6 +68,7 @@ class Room(Actor):
         self._repeats = Repeats(ctx, self.log, ports.store)
         self._owed: set[ActorId] = set()
         """Sessions and relays that were too busy to take what was sent: they hear the head with the next tick."""
+        self._began_at = ctx.now()
         self._tick_is_due = False
 
     @property
@@ -91,19 +94,30 @@ class Room(Actor):
 
     async def on_stop(self, reason: StopReason) -> None:
         """Leave the routes and sum up, so that the next activation is cheap and a taker has nothing to look at."""
+        settled = not self._owes and self._is_quiet()
         self._members.leave_tables()
         if not self.log.exists:
             return
         try:
-            await self._ports.store.commit(self.log.closing_commit())
+            await self._ports.store.commit(self.log.closing_commit(settled=settled))
         except Sealed:
             raise LostOwnership from None
         except StoreError:
             return  # nothing is lost: the next activation reads a longer tail, and a taker looks at the room
 
     def stays(self) -> bool:
-        """Marks that are not confirmed have to be told again."""
-        return self.log.exists and bool(self.log.untold)
+        """What is owed has to be told first."""
+        return self.log.exists and self._owes
+
+    @property
+    def _owes(self) -> bool:
+        """Marks that are not confirmed, members of whom it is not known where they are, sessions that were busy."""
+        return bool(self.log.untold or self._owed) or self._members.incomplete
+
+    def _is_quiet(self) -> bool:
+        """Whether all that was sent has arrived, or a lost link was told of."""
+        last_post_s = self._ctx.wall() - self.log.last_at / 1000
+        return min(last_post_s, self._ctx.now() - self._began_at) >= SETTLED_S
 
     @handles(Wake)
     def on_wake(self, message: Wake) -> None:
@@ -374,7 +388,7 @@ class Room(Actor):
             self._greet(self._members.follow_missing())
 
     def _tick_later(self) -> None:
-        if not self._tick_is_due and (self.log.untold or self._owed or self._members.incomplete):
+        if not self._tick_is_due and self._owes:
             self._tick_is_due = True
             self._ctx.after(RETELL_S, Tick())
 

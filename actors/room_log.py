@@ -122,13 +122,13 @@ class RoomLog:
         if marks:
             self.set_marks(marks)
 
-    def closing_commit(self) -> Commit:
-        """All is told and nothing is under way: sum up, and nothing is owed by a taker."""
+    def closing_commit(self, *, settled: bool) -> Commit:
+        """Sum up. `settled`: nothing is owed and nothing is on its way, so that a taker need not look at the room."""
         gone = list(self._lazy_gone)
         puts: list[Row] = list(self._lazy)
         if self.head > self._summed_up:
             puts.append(CheckpointRow(self.room, self.head, self.head, self.numbers.encode()))
-        if not self.untold:
+        if settled:
             gone.append(Gone("active", (self.room,)))
         return Commit(self.slot, puts, gone)
 

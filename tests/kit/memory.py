@@ -145,6 +145,10 @@ class MemoryStore:
         """The next commit that is carried out is rejected with `error`; with `applied` its rows are there all the same."""
         self._failures.append((error, applied))
 
+    def forget_failures(self) -> None:
+        """What `fail_next` has prepared no longer happens."""
+        self._failures.clear()
+
     def break_down(self, error: StoreError | None = None) -> None:
         """Until `mend`, every commit and read is rejected."""
         self._down = error or StoreUnavailable("the store is down")

@@ -179,8 +179,11 @@ class Person:
 
     def _meet(self, info: e.RoomInfo) -> None:
         self.rooms[info.room] = info
-        if info.role != "none":
-            self._come_to(info.room, info.head)
+        if info.role == "none":
+            return
+        self._come_to(info.room, info.head)
+        if info.marked and not info.head:  # its cell did not say how far it is
+            self._pull(info.room)
 
     def _come_to(self, room: str, head: int) -> None:
         self._heard[room] = max(head, self._heard.get(room, 0))
