@@ -14,6 +14,7 @@ import os
 import platform
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -78,9 +79,16 @@ def make_venv(python: str, folder: Path) -> None:
         run_step([str(folder / "bin" / "python"), *install], "uv cannot be installed")
 
 
+def certificates() -> dict[str, str]:
+    """Lets `uv` trust what this machine trusts, where it keeps certificates: its own do not do behind a company's proxy."""
+    kept = ssl.get_default_verify_paths()
+    has_some = kept.cafile is not None or (kept.capath is not None and any(Path(kept.capath).iterdir()))
+    return {"UV_SYSTEM_CERTS": "1"} if has_some else {}
+
+
 def run_step(command: list[str], failure: str) -> None:
     """Run a command; `Problem` where it fails."""
-    done = subprocess.run(command, cwd=ROOT)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **certificates()})
     if done.returncode != 0:
         raise Problem(f"{failure} (see above); the command was: {' '.join(command)}")
 

@@ -16,6 +16,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from environment import certificates
+
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "gateway" / "web"
 DIST = WEB / "dist"
@@ -56,7 +58,8 @@ def packaged_node() -> Path:
         print(f"Node.js {OLDEST_NODE} or newer is not here; getting it as a Python package (once) ...", flush=True)
         uv = Path(sys.executable).with_name("uv")
         lock = str(ROOT / "requirements-node.lock")
-        run([str(uv), "pip", "install", "--quiet", "--require-hashes", "--python", sys.executable, "-r", lock], dict(os.environ), ROOT)
+        command = [str(uv), "pip", "install", "--quiet", "--require-hashes", "--python", sys.executable, "-r", lock]
+        run(command, {**os.environ, **certificates()}, ROOT)
     return folder
 
 
@@ -99,10 +102,11 @@ def build() -> None:
 
 
 def test() -> None:
-    """The unit tests and what else `npm test` runs."""
+    """The types, then the unit tests."""
     install()
     command, environment = npm()
-    run([*command, "test"], environment)
+    for script in ("check", "test"):
+        run([*command, "run", script], environment)
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ TEXTS = (
     "<script>window.harm=2</script>",
     "<img src=x onerror='window.harm=3'>",
     "<svg onload=alert(1)><a href='javascript:window.harm=4'>click</a>",
-    "javascript:window.harm=5 http://127.0.0.1:9/?q=\"><script>window.harm=6</script>",
+    'javascript:window.harm=5 http://127.0.0.1:9/?q="><script>window.harm=6</script>',
 )
 FOREIGN = ":is(script:not([src]), img:not([src$='warbler.svg']), svg[onload], b, iframe, a[href^='javascript'])"
 
