@@ -93,7 +93,8 @@ class Settings(BaseModel):
     @field_validator("data", "key_file", "cert", "key", "ray_folder")
     @classmethod
     def _expanded(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.expanduser()
+        # Absolute, since supervisor and cells run in other folders than the command that reads the settings.
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("trusted_proxies")
     @classmethod

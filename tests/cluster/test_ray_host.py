@@ -21,6 +21,7 @@ from cluster.settings import Settings
 
 pytestmark = pytest.mark.slow
 LIMIT_S = 60.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Server:
@@ -164,10 +165,11 @@ def test_after_everything_was_killed_it_starts_again_with_what_was_stored(server
     assert json.loads(shown.stdout)["user"] == "anna"
 
 
-def test_in_the_foreground_it_ends_with_a_signal_and_leaves_nothing(tmp_path: Path) -> None:
+def test_in_the_foreground_with_the_default_folder_it_ends_with_a_signal_and_leaves_nothing(tmp_path: Path) -> None:
     server = Server(tmp_path)
-    command = [sys.executable, "-m", "cluster.cli", "up", "--port", "0", "--cells", "1", "--data", str(server.settings.data)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=server.environment) as process:
+    command = [sys.executable, "-m", "cluster.cli", "up", "--port", "0", "--cells", "1"]
+    environment = {**server.environment, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as process:
         assert process.stdout is not None
         assert "Warbler is ready" in process.stdout.readline()
         folder = read_instance(server.settings)

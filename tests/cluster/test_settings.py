@@ -65,6 +65,14 @@ def test_settings_that_do_not_fit_together_are_refused(values: dict[str, object]
         read_settings(None, {}, values)
 
 
+def test_paths_mean_the_same_in_processes_that_run_in_other_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings(None, {"WARBLER_KEY_FILE": "keys/master"}, {"cert": Path("c.pem"), "key": Path("~/k.pem")})
+    assert settings.data == tmp_path / "data"
+    assert settings.key_file == tmp_path / "keys" / "master"
+    assert (settings.cert, settings.key) == (tmp_path / "c.pem", Path.home() / "k.pem")
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         Settings().port = 1  # type: ignore[misc]
