@@ -167,7 +167,7 @@ class ByMember:
     def tell_head_to(self, sessions: Sequence[ActorId], head: int) -> None:
         """To these sessions."""
         if sessions and head:
-            self._ctx.tell_many(sessions, HeadTold(self._room, head))
+            self._ctx.tell_many(sessions, HeadTold(self._room, head, self._ctx.me))
 
     def owe(self, life: str, head: int) -> None:
         """To the sessions of one edge."""
@@ -243,10 +243,10 @@ class ByEdge:
     def tell_head_to(self, targets: Sequence[ActorId], head: int) -> None:
         """To these relays."""
         if targets and head:
-            self._ctx.tell_many(targets, RelayHead(head))
+            self._ctx.tell_many(targets, RelayHead(head, self._ctx.me))
 
     def owe(self, life: str, head: int) -> None:
         """To the relay of one edge."""
         for relay in self._interest.relays(self._room):
             if life_of(relay) == life:
-                self._ctx.tell(relay, RelayHead(head))
+                self._ctx.tell(relay, RelayHead(head, self._ctx.me))

@@ -12,7 +12,7 @@ from actors.kinds import WAKE, chat_kinds, new_tables
 from actors.messages.routes import ViewChanged
 from actors.messages.session import LinkLost
 from actors.ports import Encode, Frame, Verdicts
-from actors.runtime.actor import actor_id, kind_of, pinned_id
+from actors.runtime.actor import ActorId, actor_id, kind_of, life_of, pinned_id
 from actors.runtime.cell import Cell, Report
 from actors.runtime.promise import Promise
 from actors.runtime.remote import Remote
@@ -24,6 +24,11 @@ from actors.store.store import Store
 
 _KEEP_PLACES = frozenset({"session", "room", "relay", "routes", "desk"})
 """Kinds that keep places of others, and so hear of every change of view."""
+_AT_EDGES = frozenset({"edge", "session", "relay"})
+"""Kinds that are told news of rooms and users."""
+_LOSSES = frozenset({"no_link", "lost", "overloaded"})
+_MAX_OWING = 20_000
+"""Rooms and users of which one edge has missed something; what is beyond is counted, and seen at the next connect."""
 _LOOK_AGAIN_S = 1.0
 """What a taker has to look up, and could not, is looked up again after this time."""
 _OWE_HEADS = frozenset({"room", "relay", "routes", "user"})
@@ -53,12 +58,14 @@ class ChatCell:
         self.cell.add_kinds(chat_kinds(self.cell, store, self.tables, edges.encode))
         ports = SessionPorts(self.cell, self.tables.sessions, edges.verdicts, edges.read_token, edges.limits)
         self.sessions = SessionHost(self.cell, ports, edges.max_sessions)
+        self._owing: dict[str, set[ActorId]] = {}
+        """life of an edge -> rooms and users whose news did not get there. They may have retired when the link is back."""
         self.view: View | None = None
         self.cell.activate(pinned_id("edge", life))  # its clock ticks for the sessions
 
     def connect(self, remote: Remote) -> None:
         """Use these links for what lives elsewhere."""
-        self.cell.connect(remote, on_lost_link=self._link_lost)
+        self.cell.connect(remote, on_lost_link=self._link_lost, on_undelivered=self._undelivered)
 
     def adopt(self, view: View) -> None:
         """Act on a stored view: route by it, drop what is lost, open what is gained, tell those who keep places.
@@ -74,6 +81,7 @@ class ChatCell:
             self.cell.drop_slots(view.lost(before, self.life))
         gained = view.gained(before, self.life)
         self.cell.open_slots(gained)
+        self._owing = {life: owing for life, owing in self._owing.items() if view.cell(life) is not None}
         self._tell(_KEEP_PLACES, ViewChanged(view.version, self._gone(before, view)))
         if gained:
             self._look_after(gained, self.store.active)
@@ -97,8 +105,22 @@ class ChatCell:
     def _gone(before: View | None, view: View) -> list[str]:
         return [cell.life for cell in before.cells if view.cell(cell.life) is None] if before is not None else []
 
+    def _undelivered(self, to: ActorId, origin: ActorId, reason: str) -> None:
+        life = life_of(to)
+        if life is None or life_of(origin) is not None or reason not in _LOSSES or kind_of(to) not in _AT_EDGES:
+            return
+        owing = self._owing.setdefault(life, set())
+        if len(owing) < _MAX_OWING:
+            owing.add(origin)
+        else:
+            self.cell.counters["owing_too_many"] += 1
+
     def _link_lost(self, life: str) -> None:
-        self._tell(_OWE_HEADS, LinkLost(life))
+        message = LinkLost(life)
+        self._tell(_OWE_HEADS, message)
+        for origin in sorted(self._owing.pop(life, ())):
+            if self.cell.activation(origin) is None:
+                self.cell.tell(origin, message)  # wherever it lives now: it starts, and tells heads
 
     def _tell(self, kinds: frozenset[str], message: ViewChanged | LinkLost) -> None:
         for address in self.cell.addresses():

@@ -27,7 +27,7 @@ RELAY_IDLE_S = 60.0
 
 
 WAKE = Wake()
-"""A room that starts tells the heads and marks that it owes."""
+"""A room that starts tells the heads and marks that it owes; a relay finds its sessions again."""
 
 
 class Tables(NamedTuple):
@@ -49,7 +49,7 @@ def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode) -> list
     user_ports = UserPorts(store, tables.routes)
     return [
         Kind("session", 0, None, pinned=True, mailbox=4096),
-        Kind("relay", 1, lambda ctx: Relay(ctx, cell, tables.sessions, encode), pinned=True, mailbox=16384, idle_s=RELAY_IDLE_S),
+        Kind("relay", 1, lambda ctx: Relay(ctx, cell, tables.sessions, encode), pinned=True, mailbox=16384, idle_s=RELAY_IDLE_S, wake=WAKE),
         Kind("room", 2, lambda ctx: Room(ctx, room_ports), mailbox=8192, idle_s=ROOM_IDLE_S, wake=WAKE),
         Kind("user", 3, lambda ctx: User(ctx, user_ports), mailbox=4096, idle_s=USER_IDLE_S),
         Kind("desk", 8, lambda ctx: Desk(cell, store, tables.interest, cell.actor), pinned=True, mailbox=65536, reads=4096),

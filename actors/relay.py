@@ -21,7 +21,7 @@ from actors.messages.delivery import (
 )
 from actors.messages.room import History, HistoryPage
 from actors.messages.routes import ViewChanged
-from actors.messages.session import LinkLost, Tick
+from actors.messages.session import LinkLost, Tick, Wake
 from actors.places import Kept, Places
 from actors.ports import Encode
 from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, name_of, pinned_id, reads
@@ -67,6 +67,10 @@ class Relay(Actor):
         self._waiting = {address: user for address, session in self._here.items() if (user := session.listens_to(self._room))}
         if self._waiting:
             self._tick_later()
+
+    @handles(Wake)
+    def on_wake(self, message: Wake) -> None:
+        """Starting has done what was owed."""
 
     async def on_stop(self, reason: StopReason) -> None:
         """Take the subscription back, also one that an instance before this made."""

@@ -12,7 +12,7 @@ from typing import NoReturn
 from actors.audience import Audience, ByEdge, ByMember
 from actors.errors import ChatError, Unavailable
 from actors.events import ReadMark, RoomInfo
-from actors.messages.delivery import Accepted, Fanout, Relayed, SessionsGone, Submit
+from actors.messages.delivery import Accepted, Fanout, HeadTold, Relayed, SessionsGone, Submit
 from actors.messages.marks import Cleared, Marked, MarkKept, MayClear
 from actors.messages.room import (
     AddMember,
@@ -428,12 +428,15 @@ class Room(Actor):
     def on_sessions_gone(self, message: SessionsGone) -> None:
         """An edge does not know these; their table may not know it yet."""
         for session in message.sessions:
-            user = self._members.owner_of(session)
-            if user is not None:
-                self._members.remove(user, session)
-                life = self._ports.places.life_for(actor_id("user", user))
-                if life is not None:
-                    self._ctx.tell(pinned_id("routes", life), Withdraw(user, session))
+            self._forget_session(session)
+
+    def _forget_session(self, session: ActorId) -> None:
+        user = self._members.owner_of(session)
+        if user is not None:
+            self._members.remove(user, session)
+            life = self._ports.places.life_for(actor_id("user", user))
+            if life is not None:
+                self._ctx.tell(pinned_id("routes", life), Withdraw(user, session))
 
     @handles(ViewChanged)
     def on_view(self, message: ViewChanged) -> None:
@@ -445,7 +448,9 @@ class Room(Actor):
     @handles(Returned)
     def on_returned(self, message: Returned) -> None:
         """What did not arrive: marks and questions are repeated anyway, a broken link is told of; a busy edge is owed."""
-        if self.log.exists and message.reason == "overloaded":
+        if message.reason == "gone" and isinstance(message.message, HeadTold):
+            self._forget_session(message.to)
+        elif self.log.exists and message.reason == "overloaded":
             if isinstance(message.message, Fanout):
                 self._owed.update(message.message.sessions)
             elif isinstance(message.message, Relayed):

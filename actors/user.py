@@ -47,6 +47,7 @@ from actors.messages.user import (
 from actors.routes import RouteTable, announce
 from actors.runtime.activation import LostOwnership, Reload
 from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, life_of, name_of
+from actors.runtime.cell import Returned
 from actors.runtime.ring import slot_of
 from actors.store.rows import Gone, Row
 from actors.store.store import Commit, Conflict, OutcomeUnknown, Sealed, Store, StoreError, StoreUnavailable
@@ -288,7 +289,13 @@ class User(Actor):
         """What was told to sessions of that life may be lost."""
         there = [session for session in self._live() if life_of(session) == message.life]
         if there:
-            self._ctx.tell_many(there, CompareList())
+            self._ctx.tell_many(there, CompareList(self._ctx.me))
+
+    @handles(Returned)
+    def on_returned(self, message: Returned) -> None:
+        """A session is gone and could not say so. What a broken link lost is told of by `LinkLost`."""
+        if message.reason == "gone":
+            self._routes.remove(self._name, message.to)
 
     # --- marks and the list ------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from actors.events import RoomInfo
 from actors.messages.marks import Facts, Marked
 from actors.messages.session import Attached, RoomsTold, RoomTold
 from actors.messages.user import Identity, RoomPage
+from actors.runtime.actor import actor_id
 from actors.store.rows import Gone, Row, UserMarkRow, UserRoomRow
 from actors.store.store import Store
 from actors.user_account import Account
@@ -99,7 +100,7 @@ class RoomList:
 
     def told(self, row: UserRoomRow, head: int) -> RoomTold:
         """What live sessions hear, whether something changed or not: one that missed the post hears of the head here."""
-        return RoomTold(self.info(row, head), self._account.row.version, row.large)
+        return RoomTold(self.info(row, head), self._account.row.version, row.large, actor_id("user", self._name))
 
     # --- what rooms tell ---------------------------------------------------------------------------------------------
 

@@ -64,6 +64,8 @@ class HeadTold(Message, frozen=True, gc=False):
 
     room: str
     head: int
+    origin: ActorId = ActorId("")
+    """The room, where it says so itself: it says it again where this is lost."""
 
 
 # --- large rooms -----------------------------------------------------------------------------------------------------
@@ -84,6 +86,7 @@ class RelayHead(Message, frozen=True, gc=False):
     """To a relay: the room has come to `head`."""
 
     head: int
+    origin: ActorId = ActorId("")
 
 
 class Interest(Message, frozen=True, gc=False):

@@ -60,6 +60,8 @@ class RoomTold(Message, frozen=True, gc=False):
     info: RoomInfo
     since: int
     large: bool
+    origin: ActorId = ActorId("")
+    """The user: the session is made to compare where this is lost."""
 
 
 class ChangedSince(Message, frozen=True, gc=False):
@@ -80,6 +82,8 @@ class RoomsTold(Message, frozen=True, gc=False):
 
 class CompareList(Message, frozen=True, gc=False):
     """To a session: what its user told may be lost; ask for what changed."""
+
+    origin: ActorId = ActorId("")
 
 
 class Dismiss(Message, frozen=True, gc=False):

@@ -84,6 +84,7 @@ class Cell:
         """Those who wait until actors are gone."""
         self._lost_ownership: Callable[[ActorId], None] | None = None
         self._lost_link: Callable[[str], None] | None = None
+        self._on_undelivered: Callable[[ActorId, ActorId, str], None] | None = None
         IdleSweep(self).start()
 
     # --- wiring ------------------------------------------------------------------------------------------------------
@@ -92,10 +93,17 @@ class Cell:
         """Kinds whose factories need the cell itself."""
         self._kinds.update((kind.name, kind) for kind in kinds)
 
-    def connect(self, remote: Remote, *, on_lost_link: Callable[[str], None] | None = None) -> None:
-        """Use these links for what lives elsewhere."""
+    def connect(
+        self,
+        remote: Remote,
+        *,
+        on_lost_link: Callable[[str], None] | None = None,
+        on_undelivered: Callable[[ActorId, ActorId, str], None] | None = None,
+    ) -> None:
+        """Use these links for what lives elsewhere. `on_undelivered` hears (address, origin, reason) of tells with an origin."""
         self._remote = remote
         self._lost_link = on_lost_link
+        self._on_undelivered = on_undelivered
 
     def on_lost_ownership(self, callback: Callable[[ActorId], None]) -> None:
         """Called when a commit of an actor was refused by the fence: time to ask for the view."""
@@ -220,6 +228,8 @@ class Cell:
             activation = self._here.get(origin)
             if activation is not None:
                 activation.put(Returned(to, message, reason))
+            if self._on_undelivered is not None:
+                self._on_undelivered(to, origin, reason)
 
     def lost_link(self, life: str) -> None:
         """The link to a life broke or shed items."""
@@ -312,7 +322,7 @@ class Cell:
 
     def _wake(self, address: ActorId) -> None:
         wake = self.kind(address).wake
-        if wake is None or self.closed or self._open[slot_of(address)] == 0:
+        if wake is None or self.closed or (life_of(address) is None and self._open[slot_of(address)] == 0):
             return
         quarantined_s = self.quarantined_s(address)
         if quarantined_s:

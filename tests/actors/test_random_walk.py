@@ -22,7 +22,7 @@ from cluster.bench.judge import explain, judge
 from tests.kit.chat import Town
 from tests.kit.person import Person
 
-SEEDS = range(int(__import__("os").environ.get("SEEDS","30")))
+SEEDS = range(30)
 ROUNDS = 6
 STEPS = 30
 """Of one round; after it everything is mended, and everybody has to have everything without a further post."""
