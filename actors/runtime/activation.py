@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actors.errors import ChatError, Overloaded, Unavailable, Unknown
+from actors.errors import ChatError, Overloaded, Unavailable
 from actors.runtime.actor import Actor, ActorId, Handler, StopReason
 from actors.runtime.changing import end, start
 from actors.runtime.context import CellContext
+from actors.runtime.failing import failed
 from actors.runtime.outcomes import Again, Call, LostOwnership, Reload, Then
 from actors.runtime.plain import Plain
 from actors.runtime.promise import Promise
-from actors.runtime.reading import Reading, raise_if_fatal
+from actors.runtime.reading import Reading
 
 if TYPE_CHECKING:
     from actors.runtime.cell import Cell
@@ -85,7 +86,7 @@ class Activation:
         try:
             result = handler.function(actor, item)
         except BaseException as error:
-            self._failed(error, (item,))
+            failed(self, error, (item,))
             self._after_wait()
         else:
             if result is not None and result.__class__ is Then:
@@ -95,7 +96,7 @@ class Activation:
     def fail(self, error: Exception) -> None:
         """The actor failed in a call that did not come by its mailbox."""
         if self._actor is not None:
-            self._failed(error, ())
+            failed(self, error, ())
             self._after_wait()
 
     @property
@@ -175,7 +176,7 @@ class Activation:
         redo, self._redo = self._redo or [], None
         self._mailbox[:0] = [*redo, *rest]
         if self._actor is None and not self.cell.is_current(self):
-            self.refuse_all(Unavailable())
+            self.refuse_all(Unavailable(retry_after=self.cell.quarantined_s(self.address) or 0.2))
 
     def _run_items(self, items: list[Any]) -> int:
         """Handle items from the front; returns how many were taken."""
@@ -192,7 +193,7 @@ class Activation:
                 try:
                     result = handler.function(self._actor, item)
                 except BaseException as error:
-                    self._failed(error, (item,))
+                    failed(self, error, (item,))
                 else:
                     if result is not None and result.__class__ is Then:
                         self._wait_for(result, handler, (item,))
@@ -231,7 +232,7 @@ class Activation:
         try:
             result = handler.function(self._actor, argument)
         except BaseException as error:
-            self._failed(error, items)
+            failed(self, error, items)
             return
         if handler.is_async:
             self._running = (result, handler, items)
@@ -251,7 +252,7 @@ class Activation:
             if items[0].__class__ is Call:
                 self._answer(handler, items, end.value)
         except BaseException as error:
-            self._failed(error, items)
+            failed(self, error, items)
         else:
             self._busy = True
             waits_for.when_settled(self._advance)
@@ -280,7 +281,7 @@ class Activation:
         try:
             result = then.function(then.promise, *then.args)
         except BaseException as error:
-            self._failed(error, items)
+            failed(self, error, items)
         else:
             if items[0].__class__ is Call:
                 self._answer(handler, items, result)
@@ -356,64 +357,14 @@ class Activation:
             self.refuse_all(Unavailable(retry_after=0.2))
             self.cell.retire(self)
 
-    def _failed(self, error: BaseException, items: Any) -> None:
-        """A handler raised: answer, or discard the instance."""
-        if isinstance(error, ChatError):
-            for item in items:
-                if item.__class__ is Call:
-                    item.promise.reject(error)
-                else:
-                    self.cell.report("refused", self.address, item, error)
-            return
-        if isinstance(error, LostOwnership):
-            self.let_go()
-            self._reject_calls(items, Unavailable(retry_after=0.2))
-            self.refuse_all(Unavailable(retry_after=0.2))
-            self.cell.retire(self)
-            self.cell.lost_ownership(self.address)
-            return
-        if isinstance(error, Reload):
-            self.let_go()
-            self._reject_calls(items, error.answer)
-            self._wake()
-            self.cell.make_ready(self)
-            return
-        raise_if_fatal(error)
-        self._crashed(error, items)
+    def put_back(self, items: list[Any]) -> None:
+        """Messages of a crashed batch: they come before what waits, when the handler that had them has ended."""
+        self._redo = items
 
-    def _crashed(self, error: BaseException, items: Any) -> None:
-        actor = self.let_go()
-        if actor is not None and self.kind.factory is None:
-            actor.on_crash()
-        self._reject_calls(items, Unknown())
-        again: list[Any] = []
-        for item in items:
-            if item.__class__ is Again:
-                self.cell.report("set_aside", self.address, item.message, error)
-            elif item.__class__ is not Call:
-                again.append(Again(item))
-        self._redo = again
-        self.cell.report("crashed", self.address, items[0] if items else None, error)
-        if self.cell.count_crash(self):
-            self._wake()
-            self.refuse_all(Unavailable(retry_after=self.cell.quarantined_s(self.address)))
-            self.cell.retire(self)
-        elif self.kind.factory is None:
-            self.refuse_all(Unknown())
-            self.cell.retire(self)
-        else:
-            self._wake()
-            self.cell.make_ready(self)
-
-    def _wake(self) -> None:
+    def put_wake(self) -> None:
+        """The next instance starts even if nothing waits for it, where its kind may owe something."""
         if self.kind.wake is not None and self.kind.wake not in self._mailbox:
             self._mailbox.append(self.kind.wake)
-
-    @staticmethod
-    def _reject_calls(items: Any, error: ChatError) -> None:
-        for item in items:
-            if item.__class__ is Call:
-                item.promise.reject(error)
 
     def refuse_all(self, error: ChatError) -> None:
         """Answer everybody who waits; told messages go back to their origin."""

@@ -12,39 +12,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Protocol
+from typing import Any
 
-from actors.errors import ChatError, Overloaded, Unavailable, Unknown
+from actors.errors import Overloaded, Unavailable, Unknown
 from actors.runtime.activation import Activation, Call
 from actors.runtime.actor import Actor, ActorId, Context, R, Request, StopReason, kind_of, life_of
 from actors.runtime.context import CellContext
 from actors.runtime.idle import IdleSweep
 from actors.runtime.kinds import Kind
+from actors.runtime.owners import Owners
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise, rejected
 from actors.runtime.remote import Remote
 from actors.runtime.restarts import Restarts
 from actors.runtime.ring import SLOTS, slot_of
 from actors.runtime.scheduler import Scheduler
+from actors.runtime.waking import Departures, Waker
 
-WAKE_S = 1.0
-"""An actor that owes something to others, and could not start, is tried again after this time."""
 PASSES_A_TURN = 8
 """Hand-overs between actors of this cell inside one turn of the loop, before sockets get their turn again."""
-
-
-class Owners(Protocol):
-    """Where slots live; the current view."""
-
-    @property
-    def version(self) -> int:
-        """The version of the view."""
-
-    def owner(self, slot: int) -> str | None:
-        """The life that owns the slot."""
-
-    def epoch(self, slot: int) -> int:
-        """The version in which the owner of the slot last changed."""
 
 
 class Returned(Message, frozen=True, gc=False):
@@ -80,8 +66,8 @@ class Cell:
         self._owners: Owners | None = None
         self._remote: Remote | None = None
         self._restarts = Restarts()
-        self._departures: list[tuple[set[Activation], Promise[None]]] = []
-        """Those who wait until actors are gone."""
+        self._waker = Waker(scheduler, self._wake)
+        self._departures = Departures()
         self._lost_ownership: Callable[[ActorId], None] | None = None
         self._lost_link: Callable[[str], None] | None = None
         self._on_undelivered: Callable[[ActorId, ActorId, str], None] | None = None
@@ -133,7 +119,7 @@ class Cell:
         closing = set(slots)
         for slot in closing:
             self._open[slot] = 0
-        return self._all_gone([a for a in self._here.values() if a.slot in closing], StopReason.MOVED)
+        return self._departures.begin([a for a in self._here.values() if a.slot in closing], StopReason.MOVED)
 
     def drop_slots(self, slots: Iterable[int]) -> None:
         """The slots are lost: forget their actors at once, whatever they were doing."""
@@ -306,7 +292,7 @@ class Cell:
             activation.context = None
             self.counters[f"live_{kind_of(activation.address)}"] -= 1
             if self._departures:
-                self._departed(activation)
+                self._departures.gone(activation)
 
     def count_crash(self, activation: Activation) -> bool:
         """Note a crash; True where the address is now in quarantine."""
@@ -318,7 +304,7 @@ class Cell:
 
     def wake_later(self, address: ActorId, after_s: float | None) -> None:
         """An address that owes something could not start: try again, for as long as it is this cell's."""
-        self.scheduler.later(after_s or WAKE_S, self._wake, address)
+        self._waker.later(address, after_s)
 
     def _wake(self, address: ActorId) -> None:
         wake = self.kind(address).wake
@@ -350,7 +336,7 @@ class Cell:
         """Let every actor end; settled when all are gone."""
         self.closed = True
         self._open = bytearray(SLOTS)
-        return self._all_gone(self._here.values(), StopReason.SHUTDOWN)
+        return self._departures.begin(self._here.values(), StopReason.SHUTDOWN)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -409,23 +395,5 @@ class Cell:
         self.counters[f"live_{kind.name}"] += 1
         return activation
 
-    def _all_gone(self, leaving: Iterable[Activation], reason: StopReason) -> Promise[None]:
-        left, done = set(leaving), Promise[None]()
-        if left:
-            self._departures.append((left, done))
-        else:
-            done.resolve(None)
-        for activation in list(left):
-            activation.stop(reason)
-        return done
 
-    def _departed(self, activation: Activation) -> None:
-        for departure in list(self._departures):
-            left, done = departure
-            left.discard(activation)
-            if not left:
-                self._departures.remove(departure)
-                done.resolve(None)
-
-
-__all__ = ["Call", "Cell", "ChatError", "Returned"]
+__all__ = ["Cell", "Owners", "Report", "Returned"]

@@ -1,0 +1,19 @@
+"""Where slots live, as a cell may know it: the current view."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Owners(Protocol):
+    """One version of the picture."""
+
+    @property
+    def version(self) -> int:
+        """The version of the view."""
+
+    def owner(self, slot: int) -> str | None:
+        """The life that owns the slot."""
+
+    def epoch(self, slot: int) -> int:
+        """The version in which the owner of the slot last changed."""
