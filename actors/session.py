@@ -10,36 +10,24 @@ from collections.abc import Callable
 
 from actors import commands as c
 from actors.closing import CLOSES, CODE_OF_ERROR, GOING_AWAY, OVERLOADED, TOO_SLOW
-from actors.errors import ChatError, Unknown
-from actors.events import Done, Failed, Head, Lagging, Page, Pong, ReadMark, Refused, RoomChanged, RoomInfo, Sent, Welcome
+from actors.errors import ChatError
+from actors.events import Done, Failed, Head, Lagging, Page, Pong, ReadMark, RoomChanged, RoomInfo, Sent
 from actors.limits import Budget
+from actors.messages import session as s
 from actors.messages.delivery import Accepted, HeadTold, Interest, NoInterest, Rejected, Submit
 from actors.messages.room import History, HistoryPage
 from actors.messages.routes import Route, ViewChanged
-from actors.messages.session import (
-    Attach,
-    Attached,
-    CompareList,
-    CursorsMoved,
-    Dismiss,
-    HasRead,
-    ReadTold,
-    Resend,
-    RoomsTold,
-    RoomTold,
-)
-from actors.outgoing import Held, Outgoing
 from actors.places import Kept
-from actors.ports import Payload, Port, Refusal, Sender
+from actors.ports import Payload, Port, Sender
 from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, pinned_id
 from actors.runtime.aside import run_aside
 from actors.runtime.cell import Returned
-from actors.runtime.promise import Promise
 from actors.session_ports import SessionLimits, SessionPorts
+from actors.session_posts import Posts
 from actors.session_presence import Presence, withdraw
 from actors.session_pulls import MAX_PULLS, Pulls
 from actors.session_requests import REQUESTS, Requests
-from actors.welcome import first_pages, head_for, heads_of, with_heads
+from actors.welcome import head_for, rooms_and_pages, welcome
 
 PROTOCOL_VERSION = 1
 MAX_REQUESTS = 32
@@ -48,8 +36,6 @@ MAX_BEHIND = 2000
 """Rooms whose heads are noted for a slow reader; beyond it the connection is closed."""
 SLOW_S = 60.0
 """A reader that takes nothing for so long is closed."""
-_TRANSIENT = frozenset({"unavailable", "overloaded", "unknown_outcome"})
-"""Refusals of a post that the session answers by repeating it: the room knows what became of it."""
 
 
 class Session(Actor):
@@ -70,7 +56,8 @@ class Session(Actor):
         """Heads to tell later; None while entries are pushed."""
         self._behind_since = 0.0
         self._large: set[str] | None = None
-        self._out = Outgoing()
+        self._unsent = Posts(ctx, port)
+        self._out = self._unsent.out
         self._posts: Budget | None = None
         self._asks: Budget | None = None
         self._acks: dict[str, int] | None = None
@@ -89,7 +76,7 @@ class Session(Actor):
             user, digest = self._ports.read_token(hello.token)
             address = actor_id("user", user)
             kept = Kept(self._ports.places.life_for(address) or "", self._ports.places.version)
-            attached = await self._ctx.ask(address, Attach(digest, self._ctx.me, hello.since), timeout=10.0)
+            attached = await self._ctx.ask(address, s.Attach(digest, self._ctx.me, hello.since), timeout=10.0)
         except ChatError as error:
             self._end(ChatError("bad_token") if error.code == "no_such_user" else error)
             return
@@ -106,27 +93,16 @@ class Session(Actor):
         self._requests = Requests(self._ctx, self._ports.places, self._user)
         await self._welcome(attached)
 
-    async def _welcome(self, attached: Attached) -> None:
-        rooms, pages = attached.rooms, []
-        if rooms:
-            marked = [info.room for info in rooms if info.marked]
-            rooms = with_heads(rooms, await heads_of(self._ctx, self._ports.places, marked))
-            cursors = dict(zip((info.room for info in attached.rooms), attached.cursors, strict=True))
-            pages = await first_pages(self._ctx, self._ports.places, rooms, cursors)
-            if self._ctx.me not in self._ports.sessions:
-                return
-        identity, limits = attached.identity, self._ports.limits
+    async def _welcome(self, attached: s.Attached) -> None:
+        rooms, pages = await rooms_and_pages(self._ctx, self._ports.places, attached)
+        if self._ctx.me not in self._ports.sessions:
+            return
         for info in rooms:
             self._shown(info.room, info.head)
         for page in pages:
             self._shown(page.room, page.head)
-        self._port.emit(
-            Welcome(
-                PROTOCOL_VERSION, self._ctx.me, identity.user, identity.device, identity.display, int(self._ctx.wall() * 1000),
-                attached.since, rooms, pages, attached.more, identity.admin,
-                {"body_bytes": c.MAX_BODY_BYTES, "unanswered": c.MAX_UNANSWERED, "posts_per_s": int(limits.posts_per_s)},
-            )
-        )  # fmt: skip
+        limits = {"body_bytes": c.MAX_BODY_BYTES, "unanswered": c.MAX_UNANSWERED, "posts_per_s": int(self._ports.limits.posts_per_s)}
+        self._port.emit(welcome(PROTOCOL_VERSION, self._ctx, attached, rooms, pages, limits))
         for room in attached.large:
             self._listen(room)
         missed, self._behind = self._behind or {}, None
@@ -149,20 +125,20 @@ class Session(Actor):
         try:
             window = self._out.window(room)
         except ChatError as error:
-            self._refuse(room, n, error)
+            self._unsent.refuse(room, n, error)
             return
         if n in window.posts or window.held is not None:
             waiting = window.find(n)
             if waiting is not None:  # sent twice by the client: one answer will do
                 if waiting.id != post.id:
-                    self._refuse(room, n, ChatError("number_used", last=n))
+                    self._unsent.refuse(room, n, ChatError("number_used", last=n))
                 return
         if len(window) >= c.MAX_UNANSWERED:
-            self._refuse(room, n, ChatError("too_many_unanswered", retry_after=0.5))
+            self._unsent.refuse(room, n, ChatError("too_many_unanswered", retry_after=0.5))
             return
         wait = self._posts.take(now)  # type: ignore[union-attr]
         if wait:
-            self._refuse(room, n, ChatError("rate_limited", retry_after=wait))
+            self._unsent.refuse(room, n, ChatError("rate_limited", retry_after=wait))
             return
         submit = Submit(self._ctx.me, self._user, self._device, n, post.id, post.body)
         verdict = self._ports.verdicts.judge(self._sender, room, post.body, now)  # type: ignore[arg-type]
@@ -170,26 +146,7 @@ class Session(Actor):
             self._out.add(window, submit, now)
             self._ctx.tell(window.address, submit)
         else:
-            self._hold(room, window.hold(submit), verdict)
-
-    def _hold(self, room: str, held: Held, verdict: Refusal | Promise[Refusal | None] | None) -> None:
-        """A post that waits for its verdict holds back those behind it: the room gets them in their order."""
-        if isinstance(verdict, Promise):
-            # A filter that fails lets posts pass.
-            verdict.when_settled(lambda settled: self._judged(room, held, settled.result() if settled.error is None else None))
-        else:
-            self._judged(room, held, verdict)
-
-    def _judged(self, room: str, held: Held, refusal: Refusal | None) -> None:
-        held.decided, held.refusal = True, refusal
-        window = self._out.window(room)
-        for ready in window.release():
-            if ready.refusal is None:
-                self._out.add(window, ready.submit, self._ctx.now())
-                self._ctx.tell(window.address, ready.submit)
-            else:
-                why = ChatError("refused", reason=ready.refusal.reason, retry_after=ready.refusal.retry_after)
-                self._refuse(room, ready.submit.n, why)
+            self._unsent.hold(room, window.hold(submit), verdict)
 
     @handles(Accepted)
     def on_accepted(self, answer: Accepted) -> None:
@@ -211,37 +168,12 @@ class Session(Actor):
     @handles(Rejected)
     def on_rejected(self, answer: Rejected) -> None:
         """Not stored. What passes by itself is repeated here; of the rest the client is told."""
-        room, error = answer.room, answer.why
-        if self._out.find(room, answer.n) is None:
-            return
-        lost_before = error.code == "expected" and self._out.find(room, int(error.fields.get("n", 0))) is not None
-        if lost_before or error.code in _TRANSIENT:
-            self._repeat_soon(room, error.retry_after or 0.0)
-            return
-        self._out.answered(room, answer.n)
-        self._refuse(room, answer.n, error.error())
+        self._unsent.rejected(answer)
 
     @handles(Returned)
     def on_returned(self, message: Returned) -> None:
-        """A post did not reach its room: it is still unanswered, and goes out again."""
-        if isinstance(message.message, Submit):
-            self._repeat_soon(message.to.partition(":")[2])
-
-    def _repeat_soon(self, room: str, wait: float = 0.0) -> None:
-        pause = self._out.hurry(room, self._ctx.now(), wait)
-        if pause is not None:
-            self._ctx.after(pause, Resend())
-
-    def _resend(self) -> None:
-        now = self._ctx.now()
-        for room, n in self._out.given_up(now):
-            self._refuse(room, n, Unknown(retry_after=1.0))  # it may be stored: the client repeats it
-        for room in self._out.due(now):
-            for submit in self._out.resend(room, now):
-                self._ctx.tell(actor_id("room", room), submit)
-
-    def _refuse(self, room: str, n: int, error: ChatError) -> None:
-        self._port.emit(Refused(room, n, error.code, error.text, error.retry, error.retry_after, error.fields))
+        """What did not arrive."""
+        self._unsent.returned(message)
 
     # --- what is sent to the client ----------------------------------------------------------------------------------
 
@@ -294,14 +226,14 @@ class Session(Actor):
         if head > self._heads.get(room, 0):
             self._heads[room] = head
 
-    @handles(RoomTold)
-    def on_room_told(self, message: RoomTold) -> None:
+    @handles(s.RoomTold)
+    def on_room_told(self, message: s.RoomTold) -> None:
         """The list of rooms changed, or a mark was set."""
         if self._presence is not None and self._presence.follows(message.since):
             self._show_room(message.info, message.large, self._presence.since)
 
-    @handles(RoomsTold)
-    def on_rooms_told(self, message: RoomsTold) -> None:
+    @handles(s.RoomsTold)
+    def on_rooms_told(self, message: s.RoomsTold) -> None:
         """What this session may have missed of the list."""
         presence = self._presence
         if presence is None:
@@ -312,8 +244,8 @@ class Session(Actor):
             self._show_room(message.infos[-1], message.large[-1], max(message.since, presence.since))
         presence.compared(message.since, message.more)
 
-    @handles(CompareList)
-    def on_compare_list(self, message: CompareList) -> None:
+    @handles(s.CompareList)
+    def on_compare_list(self, message: s.CompareList) -> None:
         """What the user told may be lost."""
         if self._presence is not None:
             self._presence.compare()
@@ -331,8 +263,8 @@ class Session(Actor):
         """The user, where this session wants a large room's entries by its relay; else empty."""
         return self._user if self._large is not None and room in self._large else ""
 
-    @handles(ReadTold)
-    def on_read_told(self, message: ReadTold) -> None:
+    @handles(s.ReadTold)
+    def on_read_told(self, message: s.ReadTold) -> None:
         """Another device of the person has read."""
         self._port.emit(ReadMark(message.room, message.user, message.seq))
 
@@ -355,7 +287,7 @@ class Session(Actor):
         self._within_head(read.room, read.seq, self._read)
 
     def _read(self, room: str, seq: int) -> None:
-        message = HasRead(self._ctx.me, self._user, room, seq)
+        message = s.HasRead(self._ctx.me, self._user, room, seq)
         self._ctx.tell(actor_id("user", self._user), message)
         self._ctx.tell(actor_id("room", room), message)
 
@@ -461,19 +393,19 @@ class Session(Actor):
         """A second has passed: hand acknowledgements on, repeat what is unanswered, give up on those who do not read."""
         if self._acks:
             rooms, self._acks = self._acks, None
-            self._ctx.tell(actor_id("user", self._user), CursorsMoved(self._device, rooms))
+            self._ctx.tell(actor_id("user", self._user), s.CursorsMoved(self._device, rooms))
         if self._out:
-            self._resend()
+            self._unsent.repeat()
             self._out.tidy()
         if self._presence is not None:
             self._presence.tick(self._ctx.now())
         if self._behind is not None and self._user and self._behind_since and self._ctx.now() - self._behind_since > SLOW_S:
             self._close(TOO_SLOW)
 
-    @handles(Resend)
-    def on_resend(self, message: Resend) -> None:
+    @handles(s.Resend)
+    def on_resend(self, message: s.Resend) -> None:
         """What was lost goes out again."""
-        self._resend()
+        self._unsent.repeat()
 
     @handles(ViewChanged)
     def on_view(self, message: ViewChanged) -> None:
@@ -481,8 +413,8 @@ class Session(Actor):
         if self._presence is not None:
             self._presence.follow_view(message)
 
-    @handles(Dismiss)
-    def on_dismiss(self, message: Dismiss) -> None:
+    @handles(s.Dismiss)
+    def on_dismiss(self, message: s.Dismiss) -> None:
         """Logged out, disabled, or replaced by a newer connection."""
         self._close(message.code)
 
@@ -491,7 +423,7 @@ class Session(Actor):
         self._ports.sessions.pop(self._ctx.me, None)
         if self._user:
             if self._acks:
-                self._ctx.tell(actor_id("user", self._user), CursorsMoved(self._device, self._acks))
+                self._ctx.tell(actor_id("user", self._user), s.CursorsMoved(self._device, self._acks))
             if self._presence is not None:
                 self._presence.withdraw()
             for room in self._large or ():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 
 from actors.errors import ChatError, Unavailable
-from actors.events import Page, RoomInfo
+from actors.events import Page, RoomInfo, Welcome
 from actors.messages.delivery import EntryPage, ReadHeads, ReadPage
+from actors.messages.session import Attached
 from actors.messages.user import FindRoom
 from actors.places import Places
 from actors.runtime.actor import Context, actor_id, pinned_id
@@ -76,3 +77,22 @@ async def first_pages(ctx: Context, places: Places, rooms: Sequence[RoomInfo], c
         head = max(info.head, page.entries[-1].seq) if page.entries else info.head
         pages.append(Page(0, info.room, page.entries, head, page.more))
     return pages
+
+
+async def rooms_and_pages(ctx: Context, places: Places, attached: Attached) -> tuple[list[RoomInfo], list[Page]]:
+    """What the user said of the rooms, with their heads, newest first; and the first pages of the newest few."""
+    if not attached.rooms:
+        return [], []
+    marked = [info.room for info in attached.rooms if info.marked]
+    rooms = with_heads(attached.rooms, await heads_of(ctx, places, marked))
+    cursors = dict(zip((info.room for info in attached.rooms), attached.cursors, strict=True))
+    return rooms, await first_pages(ctx, places, rooms, cursors)
+
+
+def welcome(version: int, ctx: Context, attached: Attached, rooms: list[RoomInfo], pages: list[Page], limits: dict[str, int]) -> Welcome:
+    """The frame that answers `hello`."""
+    who = attached.identity
+    return Welcome(
+        version, ctx.me, who.user, who.device, who.display, int(ctx.wall() * 1000),
+        attached.since, rooms, pages, attached.more, who.admin, limits,
+    )  # fmt: skip
