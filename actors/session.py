@@ -11,27 +11,24 @@ from collections.abc import Callable
 from actors import commands as c
 from actors.closing import CLOSES, CODE_OF_ERROR, GOING_AWAY, OVERLOADED, TOO_SLOW
 from actors.errors import ChatError
-from actors.events import Done, Failed, Head, Lagging, Page, Pong, ReadMark, RoomChanged, RoomInfo, Sent
+from actors.events import Head, Lagging, Pong, ReadMark, RoomChanged, RoomInfo, Sent
 from actors.limits import Budget
 from actors.messages import session as s
 from actors.messages.delivery import Accepted, HeadTold, Interest, NoInterest, Rejected, Submit
-from actors.messages.room import History, HistoryPage
 from actors.messages.routes import Route, ViewChanged
 from actors.places import Kept
 from actors.ports import Payload, Port, Sender
-from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, pinned_id
-from actors.runtime.aside import run_aside
+from actors.runtime.actor import Actor, Context, StopReason, actor_id, handles, pinned_id
 from actors.runtime.cell import Returned
+from actors.session_asking import Asking, fail
 from actors.session_ports import SessionLimits, SessionPorts
 from actors.session_posts import Posts
 from actors.session_presence import Presence, withdraw
-from actors.session_pulls import MAX_PULLS, Pulls
-from actors.session_requests import REQUESTS, Requests
-from actors.welcome import head_for, rooms_and_pages, welcome
+from actors.session_pulls import MAX_PULLS
+from actors.session_requests import REQUESTS
+from actors.welcome import rooms_and_pages, welcome
 
 PROTOCOL_VERSION = 1
-MAX_REQUESTS = 32
-"""Requests of one session under way or waiting; beyond it: `overloaded`."""
 MAX_BEHIND = 2000
 """Rooms whose heads are noted for a slow reader; beyond it the connection is closed."""
 SLOW_S = 60.0
@@ -59,11 +56,8 @@ class Session(Actor):
         self._unsent = Posts(ctx, port)
         self._out = self._unsent.out
         self._posts: Budget | None = None
-        self._asks: Budget | None = None
+        self._asking: Asking | None = None
         self._acks: dict[str, int] | None = None
-        self._requests: Requests | None = None
-        self._running = 0
-        self._pulls: Pulls | None = None
         self._presence: Presence | None = None
         ports.sessions[ctx.me] = self
 
@@ -89,8 +83,8 @@ class Session(Actor):
         route = Route(identity.user, self._ctx.me, identity.device)
         self._presence = Presence(self._ctx, self._ports.places, route, kept, attached.since)
         self._posts = Budget(limits.posts_per_s, limits.posts_burst, now)
-        self._asks = Budget(limits.requests_per_s, limits.requests_burst, now)
-        self._requests = Requests(self._ctx, self._ports.places, self._user)
+        budget = Budget(limits.requests_per_s, limits.requests_burst, now)
+        self._asking = Asking(self._ctx, self._ports.places, self._port, self._user, budget, self)
         await self._welcome(attached)
 
     async def _welcome(self, attached: s.Attached) -> None:
@@ -98,9 +92,9 @@ class Session(Actor):
         if self._ctx.me not in self._ports.sessions:
             return
         for info in rooms:
-            self._shown(info.room, info.head)
+            self.shown(info.room, info.head)
         for page in pages:
-            self._shown(page.room, page.head)
+            self.shown(page.room, page.head)
         limits = {"body_bytes": c.MAX_BODY_BYTES, "unanswered": c.MAX_UNANSWERED, "posts_per_s": int(self._ports.limits.posts_per_s)}
         self._port.emit(welcome(PROTOCOL_VERSION, self._ctx, attached, rooms, pages, limits))
         for room in attached.large:
@@ -203,11 +197,17 @@ class Session(Actor):
         missed, self._behind = self._behind, None
         if missed:
             for room, head in missed.items():
-                self._shown(room, head)
+                self.shown(room, head)
             self._port.emit(Lagging(missed))
-        if self._pulls is not None:
-            self._pulls.go_on()
-            self._wait_for_drain()
+        if self._asking is not None:
+            self._asking.go_on()
+
+    def wait_for_drain(self) -> None:
+        """Pages wait for the socket: nothing is pushed either, until it is empty."""
+        if self._behind is None:
+            self._behind = {}
+            self._behind_since = self._ctx.now()
+            self._port.on_drained(self._caught_up)
 
     @handles(HeadTold)
     def on_head(self, message: HeadTold) -> None:
@@ -219,10 +219,11 @@ class Session(Actor):
 
     def _tell_head(self, room: str, head: int) -> None:
         if head > self._heads.get(room, 0):
-            self._shown(room, head)
+            self.shown(room, head)
             self._port.emit(Head(room, head))
 
-    def _shown(self, room: str, head: int) -> None:
+    def shown(self, room: str, head: int) -> None:
+        """The client knows, or is about to, that the room has come to `head`."""
         if head > self._heads.get(room, 0):
             self._heads[room] = head
 
@@ -257,7 +258,7 @@ class Session(Actor):
             self._large.discard(info.room)  # type: ignore[union-attr]
             self._ctx.tell(pinned_id("relay", self._ports.places.life, info.room), NoInterest(self._ctx.me))
         self._port.emit(RoomChanged(info, since))
-        self._shown(info.room, info.head)
+        self.shown(info.room, info.head)
 
     def listens_to(self, room: str) -> str:
         """The user, where this session wants a large room's entries by its relay; else empty."""
@@ -296,96 +297,24 @@ class Session(Actor):
         if seq <= self._heads.get(room, -1):
             accept(room, seq)
             return
-        if not self._may_ask(0):
-            return
-
-        def looked_up(head: int | None, error: Exception | None) -> None:
-            self._running -= 1
-            if head is None:
-                self._fail(0, error if isinstance(error, ChatError) else ChatError("internal"))
-                return
-            self._shown(room, head)
-            if seq <= head:
-                accept(room, seq)
-            else:
-                self._fail(0, ChatError("beyond_head", room=room, head=head))
-
-        self._running += 1
-        run_aside(head_for(self._ctx, self._ports.places, self._user, room), looked_up)
+        self._asking.with_head(room, seq, accept)  # type: ignore[union-attr]
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
     @handles(*REQUESTS)
     def on_request(self, command: c.Command) -> None:
         """Carried out beside posts and other requests."""
-        q: int = command.q  # type: ignore[attr-defined]
-        if not self._may_ask(q):
-            return
-
-        def answered(result: dict[str, object] | None, error: Exception | None) -> None:
-            self._running -= 1
-            if isinstance(error, ChatError):
-                self._fail(q, error)
-            elif error is not None:
-                self._fail(q, ChatError("internal"))
-            else:
-                self._port.emit(Done(q, result or {}))
-
-        self._running += 1
-        run_aside(self._requests.carry_out(command), answered)  # type: ignore[union-attr]
+        self._asking.request(command)  # type: ignore[union-attr]
 
     @handles(c.Pull)
     def on_pull(self, pull: c.Pull) -> None:
-        """A page of history; few at a time, so that a client that does not read them costs little."""
-        if not self._may_ask(pull.q):
-            return
-        self._running += 1
-        if self._pulls is None:
-            self._pulls = Pulls(self._port, self._pull)
-        self._pulls.put(pull)
-        self._wait_for_drain()
-
-    def _wait_for_drain(self) -> None:
-        """Pages wait for the socket: nothing is pushed either, until it is empty."""
-        if self._pulls is not None and self._pulls.stuck and self._behind is None:
-            self._behind = {}
-            self._behind_since = self._ctx.now()
-            self._port.on_drained(self._caught_up)
-
-    def _pull(self, pull: c.Pull) -> None:
-        by_relay = self.listens_to(pull.room)
-        target = pinned_id("relay", self._ports.places.life, pull.room) if by_relay else actor_id("room", pull.room)
-        request = History(self._user, pull.after, pull.before, pull.limit)
-
-        def answered(page: HistoryPage | None, error: Exception | None) -> None:
-            self._running -= 1
-            if page is not None:
-                self._shown(pull.room, page.head)
-                self._port.emit(Page(pull.q, pull.room, page.entries, page.head, page.more))
-            else:
-                self._fail(pull.q, error if isinstance(error, ChatError) else ChatError("internal"))
-            if self._pulls is not None:
-                self._pulls.ended()
-                self._wait_for_drain()
-
-        run_aside(_awaiting(self._ctx, target, request), answered)
+        """A page of history."""
+        self._asking.pull(pull)  # type: ignore[union-attr]
 
     @handles(c.Ping)
     def on_ping(self, ping: c.Ping) -> None:
         """Here."""
         self._port.emit(Pong(ping.q, int(self._ctx.wall() * 1000)))
-
-    def _may_ask(self, q: int) -> bool:
-        if self._running >= MAX_REQUESTS:
-            self._fail(q, ChatError("overloaded", retry_after=0.5))
-            return False
-        wait = self._asks.take(self._ctx.now())  # type: ignore[union-attr]
-        if wait:
-            self._fail(q, ChatError("rate_limited", retry_after=wait))
-        return not wait
-
-    def _fail(self, q: int, error: ChatError) -> None:
-        self._port.emit(Failed(q, error.code, error.text, error.retry, error.retry_after, error.fields))
 
     # --- time, places, the end ---------------------------------------------------------------------------------------
 
@@ -441,15 +370,11 @@ class Session(Actor):
         self._close(GOING_AWAY)
 
     def _end(self, error: ChatError) -> None:
-        self._fail(0, error)
+        fail(self._port, 0, error)
         self._close(CODE_OF_ERROR.get(error.code, OVERLOADED))
 
     def _close(self, code: int) -> None:
         self._port.close(code, CLOSES[code])
-
-
-async def _awaiting(ctx: Context, to: ActorId, request: History) -> HistoryPage:
-    return await ctx.ask(to, request)
 
 
 __all__ = ["MAX_PULLS", "PROTOCOL_VERSION", "Session", "SessionLimits", "SessionPorts"]
