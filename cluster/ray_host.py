@@ -9,6 +9,7 @@ import logging
 from typing import Any
 
 import ray
+from ray._private import worker
 from ray.exceptions import RayError
 
 from cluster.problems import StartProblem, last_words
@@ -34,7 +35,9 @@ class RayHost:
             raise StartProblem(f"The Ray of {self._settings.data} is not up.")
         check_token(self._settings)
         # The head's words about dead workers are not for whoever runs a command: the supervisor says why a cell ended.
+        # Ray prints some of them whatever its settings say.
         logging.getLogger("ray").setLevel(logging.CRITICAL)
+        worker.print_to_stdstream = lambda *_, **__: None
         try:
             ray.init(
                 address=instance.address, namespace=NAMESPACE, _node_ip_address="127.0.0.1", log_to_driver=False,

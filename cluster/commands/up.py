@@ -49,7 +49,7 @@ def command(ctx: click.Context, foreground: bool) -> None:
         raise
     _welcome(console, settings, status, None if found else time.monotonic() - started, foreground)
     if ended is not None:
-        _follow(console, host, settings, ended)
+        _follow(console, host, settings, ended, status)
     else:
         host.disconnect()
 
@@ -111,7 +111,7 @@ def _welcome(console: Console, settings: Settings, status: dict[str, Any], took_
         f"[bold green]Warbler is ready[/]: [bold]{status['url']}[/]"
         + (" (it was running already)" if took_s is None else f"  ({took_s:.1f} s)")
     )
-    console.print(f"  data   {settings.data.resolve()}")
+    console.print(f"  data   {settings.data.resolve()}", soft_wrap=True)
     console.print(f"  cells  {', '.join(cell['name'] for cell in status['cells'])}")
     console.print("  stop   Ctrl-C" if foreground else "  stop   warbler down")
 
@@ -124,9 +124,9 @@ def _when_signalled() -> threading.Event:
     return ended
 
 
-def _follow(console: Console, host: RayHost, settings: Settings, ended: threading.Event) -> None:
+def _follow(console: Console, host: RayHost, settings: Settings, ended: threading.Event, status: dict[str, Any]) -> None:
     """Tell what changes, until a signal ends the server."""
-    states: dict[str, tuple[str, int]] = {}
+    states = {cell["name"]: (cell["state"], cell["restarts"]) for cell in status["cells"]}
     heard_at = time.monotonic()
     while not ended.wait(FOLLOW_S):
         try:
@@ -150,8 +150,8 @@ def _tell_changes(console: Console, states: dict[str, tuple[str, int]], status: 
     for cell in status["cells"]:
         name, now = cell["name"], (cell["state"], cell["restarts"])
         if states.get(name, now) != now:
-            why = cell["problem"] or f"after: {cell['last_end']}"
-            console.print(f"{time.strftime('%H:%M:%S')}  {name}: {cell['state']}  {why}")
+            why = cell["problem"] or (f"after: {cell['last_end']}" if cell["last_end"] else "")
+            console.print(f"{time.strftime('%H:%M:%S')}  {name}: {cell['state']}  {why}".rstrip(), soft_wrap=True)
         states[name] = now
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -165,18 +166,23 @@ def test_after_everything_was_killed_it_starts_again_with_what_was_stored(server
     assert json.loads(shown.stdout)["user"] == "anna"
 
 
-def test_in_the_foreground_with_the_default_folder_it_ends_with_a_signal_and_leaves_nothing(tmp_path: Path) -> None:
+def test_in_the_foreground_with_the_default_folder_it_tells_what_happens_and_leaves_nothing(tmp_path: Path) -> None:
     server = Server(tmp_path)
     command = [sys.executable, "-m", "cluster.cli", "up", "--port", "0", "--cells", "1"]
-    environment = {**server.environment, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as process:
+    options: dict[str, Any] = {"env": {**server.environment, "PYTHONPATH": str(ROOT)}, "cwd": tmp_path}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options) as process:
         assert process.stdout is not None
-        assert "Warbler is ready" in process.stdout.readline()
-        folder = read_instance(server.settings)
-        assert folder is not None
+        said = [process.stdout.readline()]
+        assert "Warbler is ready" in said[0]
+        instance = read_instance(server.settings)
+        assert instance is not None
+        os.kill(server.cells()["cell-1"]["pid"], signal.SIGKILL)
+        while "  cell-1: serving" not in said[-1]:
+            said.append(process.stdout.readline())
+            assert re.match(r"  (data|cells|stop) |\d\d:\d\d:\d\d  cell-1: ", said[-1]), said
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
         assert process.wait(60) == 0
-    assert "Warbler was stopped." in rest
-    assert session_members(folder.session) == []
-    assert not Path(folder.folder).exists()
+    assert rest == "Stopping ...\nWarbler was stopped.\n"
+    assert session_members(instance.session) == []
+    assert not Path(instance.folder).exists()
