@@ -23,6 +23,9 @@ class Audience(Protocol):
     def fan_out(self, first: int, texts: Sequence[bytes], senders: Sequence[str], left: Sequence[str] = ()) -> None:
         """Hand over the texts of `first` and on; `senders[i]`, a session, does not get `texts[i]`."""
 
+    def edges(self) -> int:
+        """To how many edge cells `fan_out` hands over."""
+
     def show(self, text: bytes, sender: str) -> None:
         """Hand over something that carries no seq and may be lost."""
 
@@ -155,6 +158,10 @@ class ByMember:
         if gone:
             self._ctx.tell(self._ctx.me, SessionsGone(gone))
 
+    def edges(self) -> int:
+        """Edges with members online."""
+        return len(self._edges)
+
     def show(self, text: bytes, sender: str) -> None:
         """One envelope per edge cell, without a seq."""
         for life, sessions in self._edges.items():
@@ -232,6 +239,10 @@ class ByEdge:
         relays = self._interest.relays(self._room)
         if relays:
             self._ctx.tell_many(list(relays), Relayed(first, list(texts), list(senders), list(left), self._ctx.me))
+
+    def edges(self) -> int:
+        """Edges with interest."""
+        return len(self._interest.relays(self._room))
 
     def show(self, text: bytes, sender: str) -> None:
         """Large rooms show nothing that may be lost."""

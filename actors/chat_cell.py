@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from actors.kinds import WAKE, chat_kinds, new_tables
 from actors.messages.routes import ViewChanged
 from actors.messages.session import LinkLost
-from actors.ports import Encode, Frame, Verdicts
+from actors.ports import Encode, Frame, Trace, Verdicts
 from actors.runtime.actor import ActorId, actor_id, kind_of, life_of, pinned_id
 from actors.runtime.cell import Cell, Report
 from actors.runtime.promise import Promise
@@ -45,6 +45,8 @@ class Edges(NamedTuple):
     verdicts: Verdicts
     limits: SessionLimits
     max_sessions: int
+    trace: Trace | None = None
+    """Follows messages through the cell; None: nobody does."""
 
 
 class ChatCell:
@@ -53,7 +55,7 @@ class ChatCell:
     def __init__(self, life: str, scheduler: Scheduler, store: Store, edges: Edges, report: Report | None = None) -> None:
         self.life = life
         self.store = store
-        self.tables = new_tables(edges.frame)
+        self.tables = new_tables(edges.frame, edges.trace)
         self.cell = Cell(life, scheduler, [], report=report)
         self.cell.add_kinds(chat_kinds(self.cell, store, self.tables, edges.encode))
         ports = SessionPorts(self.cell, self.tables.sessions, edges.verdicts, edges.read_token, edges.limits)

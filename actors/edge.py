@@ -7,8 +7,9 @@ from typing import Protocol
 
 from actors.messages.delivery import Fanout, SessionsGone
 from actors.messages.session import Tick
-from actors.ports import Frame, Payload
+from actors.ports import Frame, Payload, Trace
 from actors.runtime.actor import Actor, ActorId, Context, handles
+from actors.tally import Tally
 
 TICK_S = 1.0
 """How often the sessions of an edge look at what is unanswered."""
@@ -16,6 +17,10 @@ TICK_S = 1.0
 
 class LocalSession(Protocol):
     """A session, as rooms, edge and relays of its own cell see it. They share memory: a delivery costs a call."""
+
+    @property
+    def pushes(self) -> bool:
+        """Whether entries are pushed now; else heads are noted, and the client will pull."""
 
     def accepted(self, room: str, n: int, seq: int, at: int) -> None:
         """The post `n` is stored."""
@@ -36,9 +41,12 @@ class LocalSession(Protocol):
 class LocalSessions(dict[ActorId, LocalSession]):
     """The live sessions of this cell."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, trace: Trace | None = None) -> None:
         super().__init__()
         self._frame = frame
+        self.trace = trace
+        """Follows messages through this cell; None while nobody wants to."""
+        self.tally = Tally()
 
     def accepted(self, origin: ActorId, room: str, n: int, seq: int, at: int) -> bool:
         """Tell a session that its post is stored; False where it is not here."""
@@ -54,7 +62,23 @@ class LocalSessions(dict[ActorId, LocalSession]):
     def deliver(self, targets: Sequence[ActorId], room: str, head: int, texts: Sequence[bytes], senders: Sequence[str]) -> list[ActorId]:
         """Give every target the texts that it did not write; returns those that are not here."""
         if len(texts) == 1:
-            return self._deliver_one(targets, room, head, Payload(texts[0]), senders[0])
+            gone = self._deliver_one(targets, room, head, Payload(texts[0]), senders[0])
+        else:
+            gone = self._deliver_all(targets, room, head, texts, senders)
+        if self.trace is not None and head:
+            self._follow(self.trace, targets, room, head + 1 - len(texts), senders)
+        return gone
+
+    def _follow(self, trace: Trace, targets: Sequence[ActorId], room: str, first: int, senders: Sequence[str]) -> None:
+        for seq, sender in enumerate(senders, first):
+            for target in targets:
+                session = self.get(target)
+                if session is not None and target != sender:
+                    trace.delivered(room, seq, target, session.pushes)
+
+    def _deliver_all(
+        self, targets: Sequence[ActorId], room: str, head: int, texts: Sequence[bytes], senders: Sequence[str]
+    ) -> list[ActorId]:
         frame = self._frame
         framed = [frame(text) for text in texts]
         everything = _joined(framed)

@@ -10,7 +10,7 @@ from actors.edge import Edge, LocalSessions
 from actors.errors import ErrorReport
 from actors.messages import delivery, marks, room, routes, session, user
 from actors.messages.session import Wake
-from actors.ports import Encode, Frame
+from actors.ports import Encode, Frame, Trace
 from actors.relay import Relay
 from actors.room import Room, RoomPorts
 from actors.routes import Routes, RouteTable
@@ -38,9 +38,9 @@ class Tables(NamedTuple):
     sessions: LocalSessions
 
 
-def new_tables(frame: Frame) -> Tables:
+def new_tables(frame: Frame, trace: Trace | None = None) -> Tables:
     """Empty tables for a new cell."""
-    return Tables(RouteTable(), InterestTable(), LocalSessions(frame))
+    return Tables(RouteTable(), InterestTable(), LocalSessions(frame, trace))
 
 
 def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode) -> list[Kind]:

@@ -94,6 +94,29 @@ class AllowAll:
         """Yes."""
 
 
+class Trace(Protocol):
+    """Hears of each step of a message's way. There is one only while somebody wants to follow messages: the core asks
+    `is not None` once a post or batch, and gathers nothing otherwise. What it is told holds no body and no token."""
+
+    def welcomed(self, session: ActorId, user: str, device: str) -> None:
+        """A session is open from here on: whose it is."""
+
+    def received(self, room: str, n: int, device: str, session: ActorId) -> None:
+        """A session has taken the post `n` from its client and handed it to the room."""
+
+    def committed(self, room: str, seq: int, n: int, device: str) -> None:
+        """The entry `seq` is durable; it is the post `n` of the device (0 and empty where it came by HTTP or is an event)."""
+
+    def fanned_out(self, room: str, seq: int, edges: int) -> None:
+        """The entry goes to so many edge cells; 0 where nobody is online."""
+
+    def relayed(self, room: str, seq: int) -> None:
+        """A large room's branch at this edge has it, and hands it to its sessions."""
+
+    def delivered(self, room: str, seq: int, session: ActorId, pushed: bool) -> None:
+        """A session here has it. Not `pushed`: it reads too slowly or is not welcomed yet, and will pull."""
+
+
 class SessionHandle(Protocol):
     """A session, as its connection sees it."""
 

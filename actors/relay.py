@@ -204,6 +204,9 @@ class Relay(Actor):
             self._ctx.tell_many(self._targets, HeadTold(self._room, head))
 
     def _hand_on(self, texts: list[bytes], senders: list[str]) -> None:
+        if self._here.trace is not None:
+            for seq in range(self._head + 1 - len(texts), self._head + 1):
+                self._here.trace.relayed(self._room, seq)
         gone = self._here.deliver(self._targets, self._room, self._head, texts, senders)
         if gone:
             self._remove(gone)

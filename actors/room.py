@@ -36,7 +36,7 @@ from actors.numbers import number_expected
 from actors.room_log import RoomLog, entry_of
 from actors.room_opening import Opening, open_direct, open_room, profiles
 from actors.room_pages import history_page
-from actors.room_ports import RoomPorts, discarding, unreadable
+from actors.room_ports import RoomPorts, discarding, follow_out, unreadable
 from actors.room_repeats import Repeats
 from actors.roster import Plan, Roster
 from actors.runtime.activation import LostOwnership, Reload, Then
@@ -164,6 +164,7 @@ class Room(Actor):
             self._posts_failed(error, posts)
         self.log.committed(rows, marks)
         here, room = self._ports.here, self._name
+        here.tally.posts_stored += len(rows)
         far = [(post, row.seq) for post, row in zip(posts, rows, strict=True) if not here.accepted(post.origin, room, post.n, row.seq, at)]
         if far:
             self._answer_far(far, at)
@@ -202,12 +203,15 @@ class Room(Actor):
         draft = self.log.draft(at, request.by, "text", request.body)
         marks = self.log.roster.marks_for_post(draft.seq)
         await self._commit([draft], marks, [self.log.key_row(request, draft)])
+        self._ports.here.tally.posts_stored += 1
         self._fan_out([draft], [""])
         self._tell_marks(marks)
         return Stored(draft.seq, at)
 
     def _fan_out(self, drafts: Sequence[EntryRow], senders: Sequence[str], left: Sequence[str] = ()) -> None:
         encode = self._ports.encode
+        if self._ports.here.trace is not None:
+            follow_out(self._ports.here.trace, drafts, self._audience.edges())
         self._audience.fan_out(drafts[0].seq, [encode(entry_of(row)) for row in drafts], senders, left)
 
     # --- the one way to the store ------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class Session(Actor):
         """Heads to tell later; None while entries are pushed."""
         self._behind_since = 0.0
         self._large: set[str] | None = None
-        self._unsent = Posts(ctx, port)
+        self._unsent = Posts(ctx, port, ports.sessions.tally)
         self._out = self._unsent.out
         self._posts: Budget | None = None
         self._asking: Asking | None = None
@@ -97,6 +97,8 @@ class Session(Actor):
             self.shown(page.room, page.head)
         limits = {"body_bytes": c.MAX_BODY_BYTES, "unanswered": c.MAX_UNANSWERED, "posts_per_s": int(self._ports.limits.posts_per_s)}
         self._port.emit(welcome(PROTOCOL_VERSION, self._ctx, attached, rooms, pages, limits))
+        if self._ports.sessions.trace is not None:
+            self._ports.sessions.trace.welcomed(self._ctx.me, self._user, self._device)
         for room in attached.large:
             self._listen(room)
         missed, self._behind = self._behind or {}, None
@@ -136,6 +138,8 @@ class Session(Actor):
             return
         submit = Submit(self._ctx.me, self._user, self._device, n, post.id, post.body)
         verdict = self._ports.verdicts.judge(self._sender, room, post.body, now)  # type: ignore[arg-type]
+        if self._ports.sessions.trace is not None:
+            self._ports.sessions.trace.received(room, n, self._device, self._ctx.me)
         if verdict is None and window.held is None:
             self._out.add(window, submit, now)
             self._ctx.tell(window.address, submit)
@@ -171,6 +175,11 @@ class Session(Actor):
 
     # --- what is sent to the client ----------------------------------------------------------------------------------
 
+    @property
+    def pushes(self) -> bool:
+        """Whether entries are pushed now."""
+        return self._behind is None
+
     def deliver(self, room: str, head: int, payload: Payload) -> None:
         """Encoded entries up to `head` (0: something without a seq)."""
         port = self._port
@@ -185,16 +194,23 @@ class Session(Actor):
     def _fall_behind(self, room: str, head: int) -> None:
         behind = self._behind
         if behind is None:
-            behind = self._behind = {}
-            self._behind_since = self._ctx.now()
-            self._port.on_drained(self._caught_up)
+            behind = self._stop_pushing()
         behind[room] = head
         if len(behind) > MAX_BEHIND:
             self._close(TOO_SLOW)
 
+    def _stop_pushing(self) -> dict[str, int]:
+        self._behind = behind = dict[str, int]()
+        self._behind_since = self._ctx.now()
+        if self._ctx.me in self._ports.sessions:  # else the client has gone, and nobody would take it out again
+            self._ports.sessions.tally.behind.add(self._ctx.me)
+        self._port.on_drained(self._caught_up)
+        return behind
+
     def _caught_up(self) -> None:
         """The socket is empty again: say where the rooms stand, and push from here on."""
         missed, self._behind = self._behind, None
+        self._ports.sessions.tally.behind.discard(self._ctx.me)
         if missed:
             for room, head in missed.items():
                 self.shown(room, head)
@@ -205,9 +221,7 @@ class Session(Actor):
     def wait_for_drain(self) -> None:
         """Pages wait for the socket: nothing is pushed either, until it is empty."""
         if self._behind is None:
-            self._behind = {}
-            self._behind_since = self._ctx.now()
-            self._port.on_drained(self._caught_up)
+            self._stop_pushing()
 
     @handles(HeadTold)
     def on_head(self, message: HeadTold) -> None:
@@ -349,7 +363,7 @@ class Session(Actor):
 
     def closed(self) -> None:
         """The connection is gone."""
-        self._ports.sessions.pop(self._ctx.me, None)
+        self._leave()
         if self._user:
             if self._acks:
                 self._ctx.tell(actor_id("user", self._user), s.CursorsMoved(self._device, self._acks))
@@ -366,12 +380,16 @@ class Session(Actor):
 
     def on_crash(self) -> None:
         """A session has no successor: the client connects again and resumes."""
-        self._ports.sessions.pop(self._ctx.me, None)
+        self._leave()
         self._close(GOING_AWAY)
 
     def _end(self, error: ChatError) -> None:
         fail(self._port, 0, error)
         self._close(CODE_OF_ERROR.get(error.code, OVERLOADED))
+
+    def _leave(self) -> None:
+        self._ports.sessions.pop(self._ctx.me, None)
+        self._ports.sessions.tally.behind.discard(self._ctx.me)
 
     def _close(self, code: int) -> None:
         self._port.close(code, CLOSES[code])

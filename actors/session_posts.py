@@ -11,6 +11,7 @@ from actors.ports import Port, Refusal
 from actors.runtime.actor import Context, actor_id
 from actors.runtime.cell import Returned
 from actors.runtime.promise import Promise
+from actors.tally import Tally
 
 _TRANSIENT = frozenset({"unavailable", "overloaded", "unknown_outcome"})
 """Refusals of a post that the session answers by repeating it: the room knows what became of it."""
@@ -19,16 +20,18 @@ _TRANSIENT = frozenset({"unavailable", "overloaded", "unknown_outcome"})
 class Posts:
     """The unanswered posts of one session."""
 
-    __slots__ = ("_ctx", "_port", "out")
+    __slots__ = ("_ctx", "_port", "_tally", "out")
 
-    def __init__(self, ctx: Context, port: Port) -> None:
+    def __init__(self, ctx: Context, port: Port, tally: Tally) -> None:
         self._ctx = ctx
         self._port = port
+        self._tally = tally
         self.out = Outgoing()
         """Posts that are on their way."""
 
     def refuse(self, room: str, n: int, error: ChatError) -> None:
         """Tell the client that its post is not stored, or may not be."""
+        self._tally.posts_refused[error.code] += 1
         self._port.emit(Refused(room, n, error.code, error.text, error.retry, error.retry_after, error.fields))
 
     # --- verdicts ----------------------------------------------------------------------------------------------------

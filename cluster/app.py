@@ -34,6 +34,7 @@ from cluster.ownership import Ownership
 from cluster.peer import PeerDialer, PeerListener
 from cluster.probe import Probe
 from cluster.settings import Settings
+from cluster.sources import Parts
 from cluster.stats import cell_stats
 from gateway.api.bridge import settle
 from gateway.auth.tokens import parse_token
@@ -78,7 +79,8 @@ class CellApp:
         self._ownership = Ownership(self.chat, self.store)
         self.lag = LoopLag(loop)
         self.lag.start()
-        self.doors = Doors(self.settings, self.who.name, self.chat, self.store, Probe(self.chat, self.store), self.lag)
+        parts = Parts(self.chat, self.store, self.links, self._verdicts, self.lag)
+        self.doors = Doors(self.settings, self.who.name, parts, Probe(self.chat, self.store))
         self.accounts = Accounts(self.asker, self.doors.passwords)
         return CellInfo(self.who.life, self.who.name, url=await self._listener.start())
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 import ssl
-import sys
-import time
-from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
 
-from actors.chat_cell import ChatCell
-from actors.store.sqlite import SqliteStore
-from cluster.loop_lag import LoopLag
 from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
 from cluster.settings import Settings
+from cluster.sources import Parts, cell_sources
 from gateway.api.app import create_app
 from gateway.api.settings import ApiSettings
 from gateway.auth.limits import Limiter
@@ -25,7 +17,7 @@ from gateway.clock import SystemClock
 from gateway.front import Front
 from gateway.health import Health, Probe
 from gateway.logs import event_log
-from gateway.metrics import HttpCounters, Metrics, Source
+from gateway.metrics import HttpCounters, Metrics
 from gateway.proxies import Proxies
 from gateway.tls import Certificates, TlsError
 
@@ -37,23 +29,20 @@ _log = event_log("cluster.doors")
 class Doors:
     """Opened once the cell acts on a view; closed first when it stops."""
 
-    def __init__(self, settings: Settings, name: str, chat: ChatCell, store: SqliteStore, probe: Probe, lag: LoopLag) -> None:
+    def __init__(self, settings: Settings, name: str, parts: Parts, probe: Probe) -> None:
         self._settings = settings
-        self._chat = chat
-        self._store = store
-        self._lag = lag
         clock = SystemClock()
         self.passwords = Passwords(Argon2Hasher(), threads=settings.password_threads)
         self._health = Health(probe, clock.now)
         self._http = HttpCounters()
         self._urls: tuple[str, ...] = ()
         app = create_app(
-            asker=chat.cell,
+            asker=parts.chat.cell,
             clock=clock,
             passwords=self.passwords,
             limiter=Limiter(clock.now),
             health=self._health,
-            metrics=Metrics(name, self._sources()),
+            metrics=Metrics(name, cell_sources(parts, lambda: self.front, self._http, self.passwords)),
             counters=self._http,
             settings=api_settings(settings),
             proxies=Proxies(settings.trusted_proxies),
@@ -61,7 +50,7 @@ class Doors:
             web_dist=WEB_DIST if WEB_DIST.is_dir() else None,
         )
         self.front = Front(
-            chat.sessions,
+            parts.chat.sessions,
             app,
             origins=settings.origins,
             trusted_proxies=settings.trusted_proxies,
@@ -102,28 +91,6 @@ class Doors:
             on_change=lambda: _log.info("certificate_renewed"),
         ).context
 
-    def _sources(self) -> dict[str, Source]:
-        chat, store = self._chat, self._store
-        return {
-            "connections": lambda: {"websocket": float(self.front.counters.websockets), "all": float(self.front.sockets)},
-            "sessions": lambda: len(chat.tables.sessions),
-            "actors": lambda: live_actors(chat),
-            "messages_in": lambda: self.front.counters.frames_in,
-            "messages_out": lambda: self.front.counters.frames_out,
-            "commits": lambda: store.info()["commits"],
-            "commit_groups": lambda: store.info()["groups"],
-            "refusals": lambda: _summed(self._http.refusals, self.front.counters.errors),
-            "loop_lag_seconds": lambda: self._lag.last_s,
-            "loop_lag_max_seconds": self._lag.take_worst_s,
-            "http_requests": lambda: self._http.by_status,
-            "http_seconds": lambda: self._http.seconds,
-            "password_queue": lambda: self.passwords.waiting,
-            "slots": lambda: owned_slots(chat),
-            "view_version": lambda: chat.view.version if chat.view is not None else 0,
-            "resident_bytes": resident_bytes,
-            "cpu_seconds": time.process_time,
-        }
-
     def name_edges(self, urls: tuple[str, ...]) -> None:
         """Where clients should connect; none: where they are."""
         self._urls = urls
@@ -137,31 +104,3 @@ def api_settings(settings: Settings) -> ApiSettings:
         origins=settings.origins,
         metrics_token=settings.metrics_token,
     )
-
-
-def live_actors(chat: ChatCell) -> dict[str, float]:
-    """Active actors by kind."""
-    return {name.removeprefix("live_"): float(count) for name, count in chat.cell.counters.items() if name.startswith("live_")}
-
-
-def owned_slots(chat: ChatCell) -> int:
-    """Slots that the cell owns by its view."""
-    return len(chat.view.slots(chat.life)) if chat.view is not None else 0
-
-
-def resident_bytes() -> float:
-    """Memory of this process: what it is now where the system tells (Linux), else its peak."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024.0
-    return float(pages * resource.getpagesize())
-
-
-def _summed(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    total: Counter[str] = Counter()
-    for part in (one, other):
-        for code, count in part.items():
-            total[code] += int(count)
-    return dict(total)

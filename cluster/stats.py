@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from cluster.doors import live_actors, owned_slots, resident_bytes
 from cluster.figures import CellStats
+from cluster.sources import live_actors, owned_slots, resident_bytes
 
 if TYPE_CHECKING:
     from cluster.app import CellApp

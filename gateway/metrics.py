@@ -7,14 +7,15 @@ is ever a label.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+from actors.runtime.spread import Spread
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MAX_LABELS = 64
@@ -33,57 +34,48 @@ class Row(NamedTuple):
 
 
 TABLE: dict[str, Row] = {
+    # people
     "connections": Row("gauge", "Open client connections", "transport"),
+    "connections_refused": Row("counter", "Connections turned away because of a bound"),
+    "closes": Row("counter", "WebSockets closed, by the code that was sent; 1006 where there was none", "code"),
     "sessions": Row("gauge", "Logged-in sessions"),
-    "actors": Row("gauge", "Active actors", "kind"),
-    "messages_in": Row("counter", "Posts taken from clients"),
-    "messages_out": Row("counter", "Messages handed to client connections"),
-    "commits": Row("counter", "Changes made durable"),
-    "commit_groups": Row("counter", "Group commits; commits / commit_groups is the mean group"),
-    "commit_seconds": Row("spread", "Time of a group commit until it was durable"),
-    "refusals": Row("counter", "Requests and posts refused", "code"),
-    "loop_lag_seconds": Row("gauge", "How late the event loop last woke up"),
-    "loop_lag_max_seconds": Row("gauge", "The worst wake-up since the last scrape"),
-    "mailbox_overflows": Row("counter", "Messages refused by a full mailbox", "kind"),
-    "restarts": Row("counter", "Actors restarted after an error", "kind"),
-    "link_items": Row("counter", "Items over links to other cells", "direction"),
-    "link_batches": Row("counter", "Batches over links to other cells", "direction"),
     "slow_readers": Row("gauge", "Sessions that are pulling because they read too slowly"),
+    # what they say
+    "frames": Row("counter", "WebSocket messages from clients (in) and to them (out)", "direction"),
+    "bytes": Row("counter", "Bytes on WebSockets from clients (in) and to them (out)", "direction"),
+    "posts_stored": Row("counter", "Posts made durable by rooms of this cell"),
+    "posts_refused": Row("counter", "Posts that sessions of this cell were refused", "code"),
+    "spam_refusals": Row("counter", "Posts that the spam filter did not let pass"),
+    "refusals": Row("counter", "HTTP requests and WebSocket frames refused", "code"),
     "http_requests": Row("counter", "HTTP requests answered", "status"),
     "http_seconds": Row("spread", "Time of an HTTP request"),
     "password_queue": Row("gauge", "Password checks waiting or running"),
+    # actors
+    "actors": Row("gauge", "Active actors", "kind"),
+    "crashes": Row("counter", "Handlers that failed unexpectedly; their actors were started again", "kind"),
+    "set_aside": Row("counter", "Messages that failed twice and are not tried again", "kind"),
+    "mailbox_overflows": Row("counter", "Messages and requests refused by a full mailbox", "kind"),
+    "undelivered": Row("counter", "Messages between actors that did not arrive; what matters is repeated", "reason"),
+    # the store
+    "commits": Row("counter", "Changes made durable"),
+    "commit_groups": Row("counter", "Group commits; commits / commit_groups is the mean group"),
+    "commit_seconds": Row("spread", "Time of a group commit until it was durable"),
+    "commit_group_size": Row("spread", "Changes in one group commit"),
+    "commits_waiting": Row("gauge", "Changes that wait for the next group commit"),
+    "commits_refused": Row("counter", "Changes and reads refused because too many waited"),
+    # between cells
     "slots": Row("gauge", "Slots that this cell owns"),
     "view_version": Row("gauge", "Version of the view that this cell acts on"),
+    "link_items": Row("counter", "Items over links to other cells", "direction"),
+    "link_batches": Row("counter", "Batches over links to other cells", "direction"),
+    "link_losses": Row("counter", "Links that broke or shed items"),
+    # the process
+    "loop_lag_seconds": Row("gauge", "How late the event loop last woke up"),
+    "loop_lag_max_seconds": Row("gauge", "The worst wake-up since the last look"),
     "resident_bytes": Row("gauge", "Resident memory of the process"),
     "cpu_seconds": Row("counter", "CPU time of the process"),
 }
 """Every metric there can be, without its prefix ``warbler_``. A row whose source is not handed in is not shown."""
-
-
-class Spread:
-    """Counts values by size, in plain integers: the inside of a Prometheus histogram."""
-
-    __slots__ = ("bounds", "counts", "total")
-
-    def __init__(self, bounds: Sequence[float] = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)) -> None:
-        self.bounds = tuple(bounds)
-        """Upper bounds, ascending; the last count is for what is above them all."""
-        self.counts = [0] * (len(self.bounds) + 1)
-        self.total = 0.0
-
-    def add(self, value: float) -> None:
-        """Count one value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """(upper bound, how many were at most that), as Prometheus wants it."""
-        seen = 0
-        rows = []
-        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
-            seen += count
-            rows.append((bound, float(seen)))
-        return rows
 
 
 class HttpCounters:

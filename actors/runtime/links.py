@@ -6,6 +6,7 @@ answers to its asks come back on it. So a cell can answer whoever reaches it, wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -58,6 +59,8 @@ class Links:
         self._links: dict[str, Link] = {}
         self._dialings: dict[str, Dialing] = {}
         self._inbound: dict[str, Inbound] = {}
+        # What connections that have ended had counted: totals never fall.
+        self._past: Counter[str] = Counter()
         # The message encoded last: telling many lives the same encodes it once.
         self._last: tuple[Message | None, tuple[Encoded, int]] = (None, (Encoded(b""), 0))
 
@@ -106,6 +109,7 @@ class Links:
         self._inbound[life] = inbound
         if old is not None:
             old.disconnected()
+            self._past.update(_named_in(old.counters))
         return inbound
 
     def hung_up(self, inbound: Inbound) -> None:
@@ -113,6 +117,7 @@ class Links:
         inbound.disconnected()
         if self._inbound.get(inbound.peer) is inbound:
             del self._inbound[inbound.peer]
+            self._past.update(_named_in(inbound.counters))
 
     def close(self) -> None:
         """End all connections; what waits is reported as it is for a broken one."""
@@ -132,8 +137,17 @@ class Links:
             items, size = link.waiting()
             table[life] = {**link.counters, "connected": int(link.connected_now), "waiting": items, "waiting_bytes": size}
         for life, inbound in self._inbound.items():
-            table.setdefault(life, {}).update({f"in_{name}": value for name, value in inbound.counters.items()})
+            table.setdefault(life, {}).update(_named_in(inbound.counters))
         return table
+
+    def totals(self) -> Counter[str]:
+        """The counters of all links since the start, those that have ended included."""
+        total = Counter(self._past)
+        for link in self._links.values():
+            total.update(link.counters)
+        for inbound in self._inbound.values():
+            total.update(_named_in(inbound.counters))
+        return total
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -148,7 +162,12 @@ class Links:
         link = self._links.pop(life)
         self._dialings.pop(life).close()
         link.close()
+        self._past.update(link.counters)
 
     def _no_link(self, to: Sequence[ActorId], message: Message) -> None:
         for address in to:
             self._local.undelivered(address, message, "no_link")
+
+
+def _named_in(counters: dict[str, int]) -> dict[str, int]:
+    return {f"in_{name}": value for name, value in counters.items()}

@@ -11,9 +11,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from time import perf_counter
 from typing import Any
 
 from actors.runtime.promise import Promise
+from actors.runtime.spread import SIZES, Spread
 from actors.store.schema import EntryValues, Values
 from actors.store.store import OutcomeUnknown, StoreError, StoreUnavailable
 
@@ -86,6 +88,10 @@ class Batcher:
         self.commits = 0
         self.largest = 0
         self.refused = 0
+        self.seconds = Spread()
+        """Time of a group until it was durable."""
+        self.sizes = Spread(SIZES)
+        """Commits of a group."""
 
     def submit(self, pending: Pending) -> None:
         """Queue a commit; its promise is rejected with `StoreUnavailable` where the queue is full or closed."""
@@ -198,11 +204,14 @@ class Batcher:
     def _write_all(self, commits: list[Pending]) -> None:
         if not commits:
             return
+        start = perf_counter()
         try:
             self._write(commits)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             for pending in commits:
                 pending.error = pending.error or _unknown(error)
+        self.seconds.add(perf_counter() - start)
+        self.sizes.add(len(commits))
 
     def _run_job(self, pending: Pending) -> None:
         if pending.job is None:

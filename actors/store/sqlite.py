@@ -198,6 +198,8 @@ class SqliteStore:
             "commits": batcher.commits,
             "groups": batcher.groups,
             "largest_group": batcher.largest,
+            "commit_seconds": batcher.seconds,
+            "group_sizes": batcher.sizes,
             "refused": batcher.refused + self._reader.refused,
             "queued": batcher.queued(),
             "rows": sum(writer.rows for writer in writers),

@@ -6,7 +6,8 @@ import prometheus_client
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.metrics import MAX_LABELS, TABLE, HttpCounters, Metrics, Source, Spread
+from actors.runtime.spread import Spread
+from gateway.metrics import MAX_LABELS, TABLE, HttpCounters, Metrics, Source
 
 
 def scraped(metrics: Metrics) -> dict[tuple[str, str], float]:
@@ -20,11 +21,11 @@ def scraped(metrics: Metrics) -> dict[tuple[str, str], float]:
 
 
 def test_counters_are_pulled_at_each_scrape() -> None:
-    counts = {"messages_in": 1.0}
-    metrics = Metrics("c1", {"messages_in": lambda: counts["messages_in"]})
-    assert scraped(metrics) == {("warbler_messages_in_total", ""): 1.0}
-    counts["messages_in"] = 5.0
-    assert scraped(metrics) == {("warbler_messages_in_total", ""): 5.0}
+    counts = {"commits": 1.0}
+    metrics = Metrics("c1", {"commits": lambda: counts["commits"]})
+    assert scraped(metrics) == {("warbler_commits_total", ""): 1.0}
+    counts["commits"] = 5.0
+    assert scraped(metrics) == {("warbler_commits_total", ""): 5.0}
 
 
 def test_labels_are_those_of_the_table() -> None:
