@@ -23,7 +23,7 @@ def test_its_program_is_that_of_the_page_about_the_echo_bot() -> None:
 
 
 def test_its_commands_are_targets_of_the_makefile() -> None:
-    wanted = set(re.findall(r"\bmake ([a-z]+)", README))
+    wanted = set(re.findall(r"(?:^    |`)make ([a-z]+)", README, re.MULTILINE))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert {"run", "test"} <= wanted <= targets
 
