@@ -40,6 +40,7 @@ from gateway.api.bridge import settle
 from gateway.auth.tokens import parse_token
 from gateway.logs import event_log
 from gateway.loop_clock import LoopClock
+from gateway.trace import LogTrace
 from gateway.wire import encode, frame_text
 from ml.rules import Rules
 
@@ -67,7 +68,15 @@ class CellApp:
         sealer = Sealer(self._folder.master, self._folder.cluster)
         clock = LoopClock(loop)
         self.store = SqliteStore(self._folder.path, shards, self.who.life, sealer, loop.call_soon, loop.call_soon_threadsafe)
-        edges = Edges(encode, frame_text, _read_token, self._verdicts, _session_limits(self.settings), self.settings.max_connections)
+        edges = Edges(
+            encode,
+            frame_text,
+            _read_token,
+            self._verdicts,
+            _session_limits(self.settings),
+            self.settings.max_connections,
+            LogTrace() if self.settings.log_level == "debug" else None,
+        )
         self.chat = ChatCell(self.who.life, clock, self.store, edges, _report)
         self.chat.cell.on_lost_ownership(self._lost_ownership)
         secret = self._folder.link_secret

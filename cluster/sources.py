@@ -66,7 +66,7 @@ def _core_sources(parts: Parts) -> dict[str, Source]:
         "actors": lambda: live_actors(chat),
         "crashes": lambda: named(counters, "crashed_"),
         "set_aside": lambda: named(counters, "set_aside_"),
-        "mailbox_overflows": lambda: named(counters, "overflow_"),
+        "mailbox_overflows": lambda: named(counters, "refused_overloaded_"),
         "undelivered": lambda: named(counters, "undelivered_"),
         "slots": lambda: owned_slots(chat),
         "view_version": lambda: chat.view.version if chat.view is not None else 0,

@@ -5,7 +5,7 @@
 
 Levels:
 
-    DEBUG    the way of single requests and messages (`message` with `room`, `seq` and `step`); off in production
+    DEBUG    the way of single messages (`message` with `room`, `seq` and `step`: see `gateway.trace`); off in production
     INFO     what changes seldom: started, stopped, account made, device logged in, certificate read again
     WARNING  somebody or something was refused or is slow, and the server goes on as designed
     ERROR    something failed that should not have; a person should look
@@ -14,7 +14,8 @@ Never logged, at any level: message bodies, passwords, tokens. Fields of such na
 cut out of every string, and a traceback names the type of an exception that quotes its input, not its text.
 
 From WARNING on, one kind of record is written at most `burst` times in `per_s` seconds; the next one says how many
-were left out in `left_out`. Other libraries' records pass through the same handler.
+were left out in `left_out`. Other libraries' records pass through the same handler, from INFO on: at DEBUG some of
+them write whole frames.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 BLANK = "[hidden]"
+OURS = ("actors", "cluster", "gateway", "ml", "warbler")
+"""Loggers that may write DEBUG."""
 SECRET_FIELDS = frozenset(
     {"authorization", "body", "cookie", "key", "old_password", "password", "refresh", "secret", "ticket", "token", "value"}
 )
@@ -74,9 +77,9 @@ class EventLog:
         """A failure that a person should look at, with the exception's traceback."""
         self._write(logging.ERROR, event, fields, error)
 
-    def message(self, step: str, room: str, seq: int, **fields: Any) -> None:
-        """One step of a message's way, at DEBUG: the same `room` and `seq` in every part of the server."""
-        self._write(logging.DEBUG, "message", {"room": room, "seq": seq, "step": step, **fields})
+    def message(self, step: str, room: str, seq: int = 0, **fields: Any) -> None:
+        """One step of a message's way, at DEBUG: the same `room` and `seq` in every part of the server. 0: not numbered yet."""
+        self._write(logging.DEBUG, "message", {"room": room, **({"seq": seq} if seq else {}), "step": step, **fields})
 
     def _write(self, level: int, event: str, fields: Mapping[str, Any], error: BaseException | None = None) -> None:
         if self._logger.isEnabledFor(level):
@@ -160,7 +163,10 @@ def configure(
     handler.addFilter(Repeats(now))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    wanted = logging.getLevelNamesMapping()[level] if isinstance(level, str) else level
+    root.setLevel(max(wanted, logging.INFO))
+    for name in OURS:
+        logging.getLogger(name).setLevel(wanted)
     return handler
 
 

@@ -68,6 +68,7 @@ class Activation:
         """Queue a message or a `Call`; False where the mailbox is full."""
         mailbox = self._mailbox
         if len(mailbox) >= self.kind.mailbox or self._stop is StopReason.MOVED:
+            self.cell.counters[f"refused_{self.why_refused}_{self.kind.name}"] += 1
             return False
         mailbox.append(item)
         if not self.is_ready:

@@ -328,7 +328,7 @@ class Cell:
 
     def report(self, what: str, address: ActorId, message: Any, error: BaseException | None = None) -> None:
         """Something that people should see."""
-        self.counters[what] += 1
+        self.counters.update((what, f"{what}_{kind_of(address)}"))
         if self._report is not None:
             self._report(what, address, message, error)
 

@@ -27,6 +27,7 @@ class Reading:
     def put(self, call: Call) -> bool:
         """Queue a read; beyond the bound it is refused with `Overloaded`, and False."""
         if len(self.waiting) + self.under_way >= self._limit:
+            self._activation.cell.counters[f"refused_overloaded_{self._activation.kind.name}"] += 1
             call.promise.reject(Overloaded(retry_after=0.5))
             return False
         self.waiting.append(call)

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from gateway.auth.tokens import Lifetimes, issue
-from gateway.logs import BLANK, configure, event_log, scrub
+from gateway.logs import BLANK, OURS, configure, event_log, scrub
 from tests.kit.api import KEY, PASSWORD, Api, run
 from tests.kit.clock import Clock
 
@@ -42,6 +42,8 @@ def root_logger() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    for name in OURS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def test_an_event_is_one_json_object_with_its_fields() -> None:
@@ -60,6 +62,19 @@ def test_levels_below_the_chosen_one_are_not_written() -> None:
     log.warning("slow")
     assert [event["event"] for event in sink.events] == ["slow"]
     assert not log.debugging
+
+
+def test_other_libraries_never_write_below_info() -> None:
+    sink = Sink()
+    for name in ("websockets.server", "asyncio", "gateway.test"):
+        logging.getLogger(name).debug("a frame, perhaps with a body")
+        logging.getLogger(name).info("started")
+    assert [(event["log"], event["level"]) for event in sink.events] == [
+        ("websockets.server", "info"),
+        ("asyncio", "info"),
+        ("gateway.test", "debug"),
+        ("gateway.test", "info"),
+    ]
 
 
 def test_a_message_is_traced_by_room_and_seq() -> None:

@@ -168,6 +168,13 @@ def test_a_tell_beyond_the_bound_without_origin_is_dropped_and_counted() -> None
     assert stage.cell.counters["undelivered_overloaded"] == 1
 
 
+def test_what_a_full_mailbox_refuses_is_counted_by_kind() -> None:
+    stage = full(Stage(mailbox=2))
+    stage.tell("dropped")
+    stage.ask(Fetch("x"))
+    assert stage.cell.counters["refused_overloaded_player"] == 2
+
+
 def test_a_message_that_nobody_handles_is_reported() -> None:
     stage = Stage()
     stage.cell.tell(X, Unheard("?"))

@@ -20,6 +20,7 @@ def test_a_message_that_crashes_alone_as_well_is_set_aside_and_reported() -> Non
     stage.tell("raise one")
     stage.run()
     assert stage.whats() == ["crashed", "set_aside", "crashed"]
+    assert (stage.cell.counters["crashed_player"], stage.cell.counters["set_aside_player"]) == (2, 1)
 
 
 def test_of_a_crashed_batch_each_is_run_again_alone() -> None:
