@@ -71,6 +71,7 @@ class Doors:
         except TlsError as error:
             raise StartProblem(f"The certificate cannot be used: {error}.") from error
         self.port = self.front.port
+        self.name_edges(settings.edge_urls(self.port))
         return self.port
 
     async def close(self) -> None:
@@ -92,7 +93,7 @@ class Doors:
         ).context
 
     def name_edges(self, urls: tuple[str, ...]) -> None:
-        """Where clients should connect; none: where they are."""
+        """Where clients should connect: the public URLs of living edges, best first; none: where they asked."""
         self._urls = urls
 
 

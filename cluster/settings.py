@@ -37,6 +37,9 @@ class Settings(BaseModel):
     """Address to listen on. `127.0.0.1`: this machine only; `0.0.0.0` or `::`: every network that the machine is in."""
     port: Port = 8440
     """TCP port of the page, the HTTP API and WebSocket. 0: a free one, which `warbler status` names."""
+    public_url: str = Field(default="", max_length=300)
+    """URL at which clients find this server, such as `https://chat.example`; `GET /connect` names it. Unset: `host` and
+    `port`, where that is one address and no proxy is trusted; else none is named, and clients stay where they asked."""
     cert: Path | None = None
     """TLS certificate (PEM, with its chain). Needs `key`. Both are read again when they change. Unset: no TLS."""
     key: Path | None = None
@@ -111,6 +114,13 @@ class Settings(BaseModel):
                 raise ValueError(f"{text!r} is no origin; write it like https://chat.example")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        if value and (not value.startswith(("http://", "https://")) or value.rstrip("/").count("/") != 2):
+            raise ValueError(f"{value!r} is no such URL; write it like https://chat.example")
+        return value.rstrip("/")
+
     @model_validator(mode="after")
     def _together(self) -> Self:
         if (self.cert is None) != (self.key is None):
@@ -123,6 +133,12 @@ class Settings(BaseModel):
     def shard_count(self) -> int:
         """Shards of a new data folder."""
         return self.shards or self.cells
+
+    def edge_urls(self, port: int) -> tuple[str, ...]:
+        """Where clients open WebSockets, as far as that is known. All cells of a machine share one port, so it is one URL."""
+        is_known = self.host not in ("0.0.0.0", "::") and not self.trusted_proxies
+        url = self.public_url or (self.url(port).rstrip("/") if is_known else "")
+        return ("ws" + url.removeprefix("http") + "/ws",) if url else ()
 
     @property
     def scheme(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -17,6 +18,27 @@ from cluster.settings_reading import read_settings
 def test_every_setting_has_a_default_and_a_meaning() -> None:
     assert Settings().port == 8440
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "edges"),
+    [
+        ({}, ("ws://127.0.0.1:8440/ws",)),
+        ({"host": "::1", "cert": "c.pem", "key": "k.pem"}, ("wss://[::1]:8440/ws",)),
+        ({"host": "0.0.0.0"}, ()),
+        ({"trusted_proxies": ("10.0.0.0/8",)}, ()),
+        ({"host": "0.0.0.0", "trusted_proxies": ("10.0.0.0/8",), "public_url": "https://chat.example/"}, ("wss://chat.example/ws",)),
+        ({"public_url": "http://chat.example:81"}, ("ws://chat.example:81/ws",)),
+    ],
+)
+def test_clients_are_told_where_to_connect_only_where_that_is_known(given: dict[str, Any], edges: tuple[str, ...]) -> None:
+    assert Settings(**given).edge_urls(8440) == edges
+
+
+@pytest.mark.parametrize("text", ["chat.example", "ws://chat.example", "https://chat.example/chat"])
+def test_a_public_url_is_a_scheme_and_a_host(text: str) -> None:
+    with pytest.raises(ValidationError, match=r"write it like https://chat\.example"):
+        Settings(public_url=text)
 
 
 def test_command_line_weighs_more_than_environment_and_that_more_than_the_file(tmp_path: Path) -> None:
