@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-
-from environment import certificates
 
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "gateway" / "web"
@@ -59,6 +58,7 @@ def packaged_node() -> Path:
         uv = Path(sys.executable).with_name("uv")
         lock = str(ROOT / "requirements-node.lock")
         command = [str(uv), "pip", "install", "--quiet", "--require-hashes", "--python", sys.executable, "-r", lock]
+        certificates = runpy.run_path(str(ROOT / "tools" / "environment.py"))["certificates"]  # scripts are no package
         run(command, {**os.environ, **certificates()}, ROOT)
     return folder
 
