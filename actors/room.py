@@ -31,12 +31,13 @@ from actors.messages.room import (
     Stored,
 )
 from actors.messages.routes import Followed, Routed, Unfollow, Unrouted, ViewChanged, Withdraw
-from actors.messages.session import HasRead, LinkLost, Tick, Wake
+from actors.messages.session import HandOver, HasRead, LinkLost, Tick, Wake
 from actors.numbers import number_expected
-from actors.room_log import RoomLog, entry_of
+from actors.room_fanout import FanOut
+from actors.room_log import RoomLog
 from actors.room_opening import Opening, open_direct, open_room, profiles
 from actors.room_pages import history_page
-from actors.room_ports import RoomPorts, discarding, follow_out, unreadable
+from actors.room_ports import RoomPorts, discarding, unreadable
 from actors.room_repeats import Repeats
 from actors.roster import Plan, Roster
 from actors.runtime.activation import LostOwnership, Reload, Then
@@ -65,6 +66,7 @@ class Room(Actor):
         """Read by the cell's desk too, for the head."""
         self._members = ByMember(ctx, ports.places, ports.routes, ports.here)
         self._edges = ByEdge(ctx, ports.interest)
+        self._out = FanOut(ports.encode, ports.here.trace)
         self._repeats = Repeats(ctx, self.log, ports.store)
         self._owed: set[ActorId] = set()
         """Sessions and relays that were too busy to take what was sent: they hear the head with the next tick."""
@@ -95,6 +97,8 @@ class Room(Actor):
     async def on_stop(self, reason: StopReason) -> None:
         """Leave the routes and sum up, so that the next activation is cheap and a taker has nothing to look at."""
         settled = not self._owes and self._is_quiet()
+        if self.log.exists:
+            self._hand_over()
         self._members.leave_tables()
         if not self.log.exists:
             return
@@ -168,11 +172,26 @@ class Room(Actor):
         far = [(post, row.seq) for post, row in zip(posts, rows, strict=True) if not here.accepted(post.origin, room, post.n, row.seq, at)]
         if far:
             self._answer_far(far, at)
-        self._fan_out(rows, [post.origin for post in posts])
+        self._out.add(rows, [post.origin for post in posts])
+        if not self._ctx.waiting() or self._out.is_full:
+            self._hand_over()
+        elif not self._out.is_due:
+            self._out.is_due = True
+            self._ctx.tell(self._ctx.me, HandOver())  # behind the posts that wait: their entries go along
         if marks:
             self._tell_marks(marks)
 
+    @handles(HandOver)
+    def on_hand_over(self, message: HandOver) -> None:
+        """What was in the mailbox is done."""
+        self._out.is_due = False
+        self._hand_over()
+
+    def _hand_over(self, left: Sequence[str] = ()) -> None:
+        self._out.hand_over(self._audience, self._name, left)
+
     def _posts_failed(self, error: BaseException, posts: list[Submit]) -> NoReturn:
+        self._hand_over()
         discard = discarding(error)
         why = discard.answer if isinstance(discard, Reload) else Unavailable(retry_after=0.2)
         for post in posts:
@@ -209,10 +228,8 @@ class Room(Actor):
         return Stored(draft.seq, at)
 
     def _fan_out(self, drafts: Sequence[EntryRow], senders: Sequence[str], left: Sequence[str] = ()) -> None:
-        encode = self._ports.encode
-        if self._ports.here.trace is not None:
-            follow_out(self._ports.here.trace, drafts, self._audience.edges())
-        self._audience.fan_out(drafts[0].seq, [encode(entry_of(row)) for row in drafts], senders, left)
+        self._out.add(drafts, senders)
+        self._hand_over(left)
 
     # --- the one way to the store ------------------------------------------------------------------------------------
 

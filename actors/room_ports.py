@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from actors.audience import InterestTable
 from actors.edge import LocalSessions
 from actors.errors import Unavailable, Unknown
 from actors.places import Places
-from actors.ports import Encode, Trace
+from actors.ports import Encode
 from actors.routes import RouteTable
 from actors.runtime.outcomes import LostOwnership, Reload
-from actors.store.rows import EntryRow
 from actors.store.store import Conflict, OutcomeUnknown, Sealed, Store, StoreUnavailable
 
 
@@ -45,10 +43,3 @@ def unreadable(error: BaseException) -> BaseException:
     if isinstance(error, Sealed):
         return LostOwnership()
     return Unavailable("store_unavailable", retry_after=1.0)
-
-
-def follow_out(trace: Trace, rows: Iterable[EntryRow], edges: int) -> None:
-    """Say of each entry that it is durable and on its way."""
-    for row in rows:
-        trace.committed(row.room, row.seq, row.n, row.device)
-        trace.fanned_out(row.room, row.seq, edges)

@@ -38,10 +38,12 @@ class _Handle:
 class SessionHost:
     """Implements `actors.ports.Sessions` over a cell."""
 
-    def __init__(self, cell: Cell, ports: SessionPorts, max_sessions: int) -> None:
+    def __init__(self, cell: Cell, ports: SessionPorts, max_sessions: int, *, prefix: str = "") -> None:
+        """`prefix`: keeps the sessions of several hosts of one cell apart."""
         self._cell = cell
         self._ports = ports
-        self._max_sessions = max_sessions
+        self._prefix = prefix
+        self.max_sessions = max_sessions
         self._numbers = count(1)
 
     def open(self, port: Port, address: str) -> SessionHandle:
@@ -52,8 +54,8 @@ class SessionHost:
             made.append(Session(ctx, self._ports, port))
             return made[0]
 
-        me = pinned_id("session", self._cell.life, f"{next(self._numbers):x}")
-        self._cell.start_actor(me, make, limit=self._max_sessions)
+        me = pinned_id("session", self._cell.life, f"{self._prefix}{next(self._numbers):x}")
+        self._cell.start_actor(me, make, limit=self.max_sessions)
         activation = self._cell.activation(me)
         if activation is None:
             raise ChatError("overloaded", retry_after=2.0)

@@ -109,3 +109,7 @@ class LinkLost(Message, frozen=True, gc=False):
 
 class Resend(Message, frozen=True, gc=False):
     """A session's own timer: what was lost goes out again."""
+
+
+class HandOver(Message, frozen=True, gc=False):
+    """A room's own reminder: entries that waited for those behind them go out."""

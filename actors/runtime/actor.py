@@ -91,6 +91,9 @@ class Context(Protocol):
     def after(self, delay: float, message: Message) -> Timer:
         """Tell myself `message` after `delay` seconds."""
 
+    def waiting(self) -> int:
+        """Messages in my mailbox, behind the one that is handled."""
+
     def stop(self) -> None:
         """Let this instance go when the current message is done."""
 

@@ -42,6 +42,10 @@ class CellContext:
         """Tell myself after `delay` seconds, if this instance is still the one."""
         return self._cell.scheduler.later(delay, self._wake, message)
 
+    def waiting(self) -> int:
+        """Messages in my mailbox."""
+        return self._activation.waiting()
+
     def stop(self) -> None:
         """Let this instance go."""
         if self._activation.context is self:
