@@ -290,12 +290,16 @@ def test_a_device_that_was_not_seen_for_a_month_no_longer_holds_marks_up_and_com
 
 
 def test_a_device_that_is_here_holds_marks_up_however_long_ago_it_connected() -> None:
-    town, ann, bob, room = pair()
-    town.clock.advance(1.0)
-    town.clock._now += MONTH_S
-    acknowledge(town, 1, room, ann)
-    town.settle(70.0)
+    town = Town()
+    town.register("ann", "bob", devices=("d1", "d2"))
+    ann = town.connect("ann")
+    room = direct(town, ann, "bob")
+    stays = town.connect("bob", device="d2")
+    town.clock._now += MONTH_S  # noqa: SLF001
+    cleared(town, room, town.connect("bob"))
     assert "bob" in marked(town, room)
+    cleared(town, room, stays)
+    assert "bob" not in marked(town, room)
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
