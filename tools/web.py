@@ -65,11 +65,12 @@ def packaged_node() -> Path:
 
 def npm() -> tuple[list[str], dict[str, str]]:
     """The command that runs npm, and the variables that let it find its Node.js."""
+    trusting = {**os.environ, "NODE_USE_SYSTEM_CA": "1"}  # what this machine trusts, too: behind a company's proxy
     node, script = shutil.which("node"), shutil.which("npm")
     if node and script and node_version(node) >= OLDEST_NODE:
-        return [script], dict(os.environ)
+        return [script], trusting
     folder = packaged_node()
-    environment = {**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+    environment = {**trusting, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
     return [str(folder / "bin" / "node"), str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")], environment
 
 
