@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import uvloop
@@ -51,6 +51,8 @@ def serve(main: Main, *, runner: Any = uvloop.run, tls: ssl.SSLContext | None = 
             async with asyncio.timeout(10):
                 await main(front, sessions)
         finally:
+            while Peer.here:
+                Peer.here.pop().close()  # else the front waits for them, where Python does not close what is forgotten
             await front.close()
 
     runner(around())
@@ -59,9 +61,13 @@ def serve(main: Main, *, runner: Any = uvloop.run, tls: ssl.SSLContext | None = 
 class Peer:
     """A raw connection."""
 
+    here: ClassVar[list[Peer]] = []
+    """All of the running test."""
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+        self.here.append(self)
 
     @classmethod
     async def to(cls, front: Front, tls: ssl.SSLContext | None = None) -> Peer:
