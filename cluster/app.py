@@ -89,7 +89,7 @@ class CellApp:
         self.lag = LoopLag(loop)
         self.lag.start()
         parts = Parts(self.chat, self.store, self.links, self._verdicts, self.lag)
-        self.doors = Doors(self.settings, self.who.name, parts, Probe(self.chat, self.store))
+        self.doors = Doors(self.settings, self.who.name, parts, Probe(self.chat, self.store, self.who.name))
         self.accounts = Accounts(self.asker, self.doors.passwords)
         return CellInfo(self.who.life, self.who.name, url=await self._listener.start())
 

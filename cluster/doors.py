@@ -22,6 +22,8 @@ from gateway.proxies import Proxies
 from gateway.tls import Certificates, TlsError
 
 DAY_S = 86_400.0
+HEALTH_KEPT_S = 2.0
+"""How long an answer of `/healthz` is good: each costs a commit."""
 
 _log = event_log("cluster.doors")
 
@@ -33,7 +35,7 @@ class Doors:
         self._settings = settings
         clock = SystemClock()
         self.passwords = Passwords(Argon2Hasher(), threads=settings.password_threads)
-        self._health = Health(probe, clock.now)
+        self._health = Health(probe, clock.now, keep_s=HEALTH_KEPT_S)
         self._http = HttpCounters()
         self._urls: tuple[str, ...] = ()
         app = create_app(

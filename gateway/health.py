@@ -13,8 +13,18 @@ from typing import Any, NamedTuple
 from actors.errors import ChatError
 from gateway.logs import event_log
 
+
+class ProbeFailed(Exception):
+    """Delivery does not work: at which step of the probe, and why."""
+
+    def __init__(self, step: str, code: str) -> None:
+        super().__init__(f"{step}: {code}")
+        self.step = step
+        self.code = code
+
+
 Probe = Callable[[], Awaitable[Mapping[str, Any]]]
-"""Returns details for people where all is well; raises where it is not."""
+"""Returns details for people where all is well; raises where it is not, `ProbeFailed` where it can say more."""
 
 _log = event_log("gateway.health")
 
@@ -62,6 +72,8 @@ class Health:
                 found = dict(await self._probe())
         except TimeoutError:
             return self._failed("timeout", started)
+        except ProbeFailed as error:
+            return self._failed(error.code, started, error.step)
         except ChatError as error:
             return self._failed(error.code, started)
         except Exception as error:  # noqa: BLE001 - whatever a probe raises means that delivery does not work
@@ -69,9 +81,10 @@ class Health:
             return self._failed("internal", started)
         return Report(True, {"ok": True, "took_ms": self._took_ms(started), **found}, self._now())
 
-    def _failed(self, code: str, started: float) -> Report:
-        _log.warning("unhealthy", code=code)
-        return Report(False, {"ok": False, "took_ms": self._took_ms(started), "code": code}, self._now())
+    def _failed(self, code: str, started: float, step: str = "") -> Report:
+        where = {"step": step} if step else {}
+        _log.warning("unhealthy", code=code, **where)
+        return Report(False, {"ok": False, "took_ms": self._took_ms(started), "code": code, **where}, self._now())
 
     def _took_ms(self, started: float) -> float:
         return round((self._now() - started) * 1000, 1)

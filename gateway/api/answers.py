@@ -182,3 +182,6 @@ class HealthTold(Told):
     ok: bool
     took_ms: float
     code: str | None = None
+    """Why it does not."""
+    step: str | None = None
+    """Where the probe's post was stuck: ``view``, ``account``, ``connect``, ``commit``, ``fan_out`` or ``trim``."""

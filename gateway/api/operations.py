@@ -32,7 +32,7 @@ async def connect(services: WithServices) -> EdgesTold:
 
 @router.get("/healthz", response_model=HealthTold, responses={503: {"model": HealthTold, "description": "Delivery does not work"}})
 async def healthz(services: WithServices) -> JSONResponse:
-    """Whether a post goes through the store and comes back; the answer is at most a second old."""
+    """Whether a post goes from a session through room, store and fan-out to another session; known for two seconds."""
     report = await services.health.report()
     return JSONResponse(report.details, status_code=200 if report.ok else 503)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actors.errors import ChatError
-from gateway.health import Health
+from gateway.health import Health, ProbeFailed
 from tests.kit.api import run
 from tests.kit.clock import Clock
 
@@ -79,6 +79,18 @@ def test_a_probe_that_fails_is_told_by_code_alone(error: Exception, code: str, c
             report = await Health(probe, Clock().now).report()
         assert report.details == {"ok": False, "took_ms": 0.0, "code": code}
         assert bool([record for record in caplog.records if record.exc_info]) == (code == "internal")
+
+    run(story())
+
+
+def test_a_probe_that_knows_where_it_failed_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        probe = Probe()
+        probe.error = ProbeFailed("commit", "timeout")
+        probe.gate.set()
+        report = await Health(probe, Clock().now).report()
+        assert report.details == {"ok": False, "took_ms": 0.0, "code": "timeout", "step": "commit"}
+        assert not [record for record in caplog.records if record.exc_info]
 
     run(story())
 
