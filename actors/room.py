@@ -309,6 +309,7 @@ class Room(Actor):
         extra: list[Row] = [*plan.joined, *([plan.row] if plan.row is not None else [])]
         was_large = roster.row.large
         await self._commit(drafts, (), [*extra, *marks], roster.gone_rows(plan))
+        self._hand_over()  # to those who were here before the change
         roster.apply(plan)
         self.log.set_marks(marks)
         if roster.row.large and not was_large:
