@@ -9,8 +9,8 @@ from actors import events as e
 from actors import user_list
 from actors.messages.routes import Route, Routed
 from actors.runtime.actor import actor_id
-from actors.runtime.promise import Promise
 from tests.kit.chat import Device, Town
+from tests.kit.gate import Gate
 from tests.kit.scene import direct, host_of, key_on, make_room, post, request, say, user_on
 
 
@@ -19,33 +19,6 @@ def pair() -> tuple[Town, Device, Device, str]:
     town.register("ann", "bob", devices=("d1", "d2"))
     ann, bob = town.connect("ann"), town.connect("bob")
     return town, ann, bob, direct(town, ann, "bob")
-
-
-class Gate:
-    """Holds back what one method of a store answers, until it is opened."""
-
-    def __init__(self, store: object, method: str) -> None:
-        self._waiting: list[tuple[Promise[object], object]] = []
-        self._open = False
-        real = getattr(store, method)
-
-        def gated(*args: object) -> Promise[object]:
-            promise: Promise[object] = Promise()
-            real(*args).when_settled(lambda settled: self._put(promise, settled.result()))
-            return promise
-
-        setattr(store, method, gated)
-
-    def _put(self, promise: Promise[object], value: object) -> None:
-        if self._open:
-            promise.resolve(value)
-        else:
-            self._waiting.append((promise, value))
-
-    def open(self) -> None:
-        self._open = True
-        for promise, value in self._waiting:
-            promise.resolve(value)
 
 
 def test_a_new_device_is_told_all_marked_rooms_newest_first_with_heads_and_first_pages() -> None:

@@ -7,7 +7,8 @@ import pytest
 from actors import commands as c
 from actors import events as e
 from actors.messages.marks import Cleared, Marked
-from actors.runtime.actor import actor_id
+from actors.runtime.actor import ActorId, actor_id
+from actors.runtime.plain import Message
 from actors.store.rows import MarkRow, UserMarkRow, UserRoomRow
 from actors.store.store import StoreUnavailable
 from tests.kit.chat import Device, Town
@@ -69,7 +70,7 @@ def test_a_mark_is_cleared_when_every_device_has_the_head_and_a_minute_was_quiet
 
 
 def test_a_mark_stands_while_one_device_on_the_list_has_not_the_head() -> None:
-    town, ann, bob, room = pair()
+    town, ann, _bob, room = pair()
     town.register("cat", devices=("d1", "d2"))
     room = make_room(town, ann, "cat")
     cat = town.connect("cat")
@@ -189,9 +190,9 @@ def test_a_lost_clear_leaves_the_users_mark_standing_and_the_next_post_marks_aga
     cell = town.hosts["a"].cell
     real = cell.tell_bound
 
-    def lossy(to: object, message: object) -> None:
+    def lossy(to: ActorId, message: Message) -> None:
         if not isinstance(message, Cleared):
-            real(to, message)  # type: ignore[arg-type]
+            real(to, message)
 
     active = town.hosts["a"].room(room)
     active._ctx.tell = lossy  # type: ignore[method-assign]
@@ -212,24 +213,17 @@ def test_a_mark_that_was_told_and_not_confirmed_is_told_again_also_after_a_crash
     assert activation is not None
     activation.fail(RuntimeError("a bug"))  # the note that marks were told was not written yet
     told: list[Marked] = []
-    user = town.hosts["a"].cell.activation(actor_id("user", "bob"))
-    assert user is not None
-    put = user.put
-    user_put = lambda item: (told.append(item) if isinstance(item, Marked) else None, put(item))[1]  # noqa: E731
-    town.hosts["a"].cell._here[actor_id("user", "bob")] = _Spy(user, user_put)  # type: ignore[assignment]
+    cell = town.hosts["a"].cell
+    real = cell.tell_bound
+
+    def listening(to: ActorId, message: Message) -> None:
+        if isinstance(message, Marked) and to == actor_id("user", "bob"):
+            told.append(message)
+        real(to, message)
+
+    cell.tell_bound = listening
     town.settle(3.0)
     assert [mark.seq for mark in told] == [2]
-
-
-class _Spy:
-    """An activation whose intake is watched."""
-
-    def __init__(self, inner: object, put: object) -> None:
-        self._inner = inner
-        self.put = put
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._inner, name)
 
 
 def test_the_note_that_a_mark_was_told_never_brings_a_cleared_mark_back() -> None:
@@ -248,7 +242,7 @@ def test_the_note_that_a_mark_was_told_never_brings_a_cleared_mark_back() -> Non
 
 def test_the_note_that_a_mark_was_told_never_hides_a_newer_one() -> None:
     """Leaving right after a mark was confirmed: the list must hear of it although the cell dies at once."""
-    town, ann, reader, room = two_cells(room_on="b", reader_on="c")
+    town, _ann, reader, room = two_cells(room_on="b", reader_on="c")
     bob = town.connect(reader, "c")
     town.settle(3.0)  # the mark of joining is confirmed, the note of it waits for a commit
     store = town.hosts["b"].store
@@ -295,7 +289,7 @@ def test_a_device_that_is_here_holds_marks_up_however_long_ago_it_connected() ->
     ann = town.connect("ann")
     room = direct(town, ann, "bob")
     stays = town.connect("bob", device="d2")
-    town.clock._now += MONTH_S  # noqa: SLF001
+    town.clock._now += MONTH_S
     cleared(town, room, town.connect("bob"))
     assert "bob" in marked(town, room)
     cleared(town, room, stays)

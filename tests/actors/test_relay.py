@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,8 @@ from actors import relay, roster
 from actors.messages.delivery import Relayed, RelayHead, Subscribe
 from actors.messages.room import History
 from actors.relay import Relay
-from actors.runtime.actor import actor_id, pinned_id
+from actors.runtime.actor import ActorId, actor_id, pinned_id
+from actors.runtime.plain import Message
 from tests.kit.chat import Device, Town
 from tests.kit.scene import active_room, answered, code, host_of, key_on, lose, make_room, post, pull, request, say, seqs, user_on
 
@@ -79,6 +80,21 @@ def spied(scene: Scene, kind: type[Any], life: str = "a") -> list[Any]:
     return seen
 
 
+def refusing_posts(scene: Scene, answer: str | None) -> Callable[[], None]:
+    """The relay's cell does not take posts (None: it loses them); returns what ends that."""
+    cell = scene.town.hosts["b"].cell
+    real = cell.take
+
+    def take(to: ActorId, message: Message) -> str | None:
+        return answer if isinstance(message, Relayed) else real(to, message)
+
+    def give_back() -> None:
+        cell.take = real  # type: ignore[method-assign]
+
+    cell.take = take  # type: ignore[method-assign]
+    return give_back
+
+
 def test_a_room_that_grows_large_hands_its_sessions_over_without_loss_or_double_push() -> None:
     scene = Scene()
     for device in (scene.bob, scene.cat):
@@ -130,10 +146,9 @@ def test_a_sender_behind_a_relay_is_not_pushed_its_own() -> None:
 
 def test_a_hole_is_repaired_by_a_pull_before_what_follows_is_handed_on() -> None:
     scene = Scene()
-    real = scene.town.hosts["b"].cell.take
-    scene.town.hosts["b"].cell.take = lambda to, m: None if isinstance(m, Relayed) else real(to, m)  # type: ignore[method-assign]
+    give_back = refusing_posts(scene, None)
     say(scene.town, scene.ann, scene.room, 2, 3)
-    scene.town.hosts["b"].cell.take = real  # type: ignore[method-assign]
+    give_back()
     say(scene.town, scene.ann, scene.room, 4)
     assert scene.bob.pushed(scene.room) == [2, 3, 4, 5, 6]
 
@@ -141,10 +156,9 @@ def test_a_hole_is_repaired_by_a_pull_before_what_follows_is_handed_on() -> None
 def test_a_long_hole_is_left_to_the_sessions_which_hear_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "REPAIR_ENTRIES", 2)
     scene = Scene()
-    real = scene.town.hosts["b"].cell.take
-    scene.town.hosts["b"].cell.take = lambda to, m: None if isinstance(m, Relayed) else real(to, m)  # type: ignore[method-assign]
+    give_back = refusing_posts(scene, None)
     say(scene.town, scene.ann, scene.room, 2, 3, 4)
-    scene.town.hosts["b"].cell.take = real  # type: ignore[method-assign]
+    give_back()
     scene.town.hosts["b"].cell.tell(pinned_id("relay", "b", scene.room), RelayHead(6))
     scene.town.settle()
     assert [head.head for head in scene.bob.of(e.Head, scene.room)] == [6]
@@ -337,10 +351,9 @@ def test_a_desk_whose_view_is_older_than_the_askers_refuses() -> None:
 
 def test_a_relay_too_busy_to_take_a_post_is_told_the_head_later() -> None:
     scene = Scene()
-    real = scene.town.hosts["b"].cell.take
-    scene.town.hosts["b"].cell.take = lambda to, m: "overloaded" if isinstance(m, Relayed) else real(to, m)  # type: ignore[method-assign]
+    give_back = refusing_posts(scene, "overloaded")
     say(scene.town, scene.ann, scene.room, 2)
-    scene.town.hosts["b"].cell.take = real  # type: ignore[method-assign]
+    give_back()
     seen = spied(scene, RelayHead, "b")
     scene.town.settle(3.0)
     assert [message.head for message in seen] == [4]
