@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from typing import Protocol
 
 from actors.edge import LocalSessions
 from actors.messages.delivery import AdoptSessions, Fanout, HeadTold, Relayed, RelayHead, SessionsGone
-from actors.messages.routes import Follow, Followed, Route, Unfollow
+from actors.messages.routes import Follow, Followed, Route, Unfollow, Withdraw
 from actors.places import Kept, Places
 from actors.routes import RouteTable
 from actors.runtime.actor import ActorId, Context, actor_id, life_of, name_of, pinned_id
@@ -72,7 +72,7 @@ class ByMember:
             if life == self._places.life:
                 owned = [user for user in there if self._places.owns(actor_id("user", user))]
                 routes = self._table.follow(self._ctx.me, owned)
-                found += self.followed(Followed(life, owned, routes, self._places.version))
+                found += self._follows(Followed(life, owned, routes, self._places.version), owned)
             else:
                 self._ctx.tell(pinned_id("routes", life), Follow(self._ctx.me, there))
         return found
@@ -81,12 +81,19 @@ class ByMember:
         """Ask again for those who were not answered for."""
         return self.follow(list(self._waiting))
 
-    def followed(self, answer: Followed) -> list[ActorId]:
-        """A table answered; returns the sessions that are new here."""
-        for user in answer.users:
+    def followed(self, answer: Followed, members: Container[str]) -> list[ActorId]:
+        """A table answered; returns the sessions that are new here. Who has left meanwhile is not followed."""
+        strangers = [user for user in answer.users if user not in members]
+        if strangers:
+            self._ctx.tell(pinned_id("routes", answer.life), Unfollow(self._ctx.me, strangers))
+        return self._follows(answer, [user for user in answer.users if user in members])
+
+    def _follows(self, answer: Followed, users: Sequence[str]) -> list[ActorId]:
+        known = set(users)
+        for user in users:
             self._waiting.discard(user)
             self._table_of[user] = Kept(answer.life, answer.version)
-        return [route.session for route in answer.routes if self.add(route)]
+        return [route.session for route in answer.routes if route.user in known and self.add(route)]
 
     def unfollow(self, users: Iterable[str]) -> None:
         """These users are no longer members."""
@@ -137,6 +144,15 @@ class ByMember:
         self._edges[life].remove(session)
         if not self._edges[life]:
             del self._edges[life]
+
+    def forget(self, session: ActorId) -> None:
+        """Its edge does not have it; the table of routes may not know that."""
+        user = self.owner_of(session)
+        if user is not None:
+            self.remove(user, session)
+            life = self._places.life_for(actor_id("user", user))
+            if life is not None:
+                self._ctx.tell(pinned_id("routes", life), Withdraw(user, session))
 
     def owner_of(self, session: ActorId) -> str | None:
         """The user of a session."""
@@ -261,3 +277,29 @@ class ByEdge:
         for relay in self._interest.relays(self._room):
             if life_of(relay) == life:
                 self._ctx.tell(relay, RelayHead(head, self._ctx.me))
+
+
+class Owed:
+    """Sessions and relays that were too busy to take what was sent: they hear the head a little later."""
+
+    def __init__(self) -> None:
+        self._sessions: set[ActorId] = set()
+        self._relays: set[ActorId] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._sessions or self._relays)
+
+    def note(self, to: ActorId, message: object) -> None:
+        """This came back from there."""
+        if isinstance(message, Fanout):
+            self._sessions.update(message.sessions)
+        elif isinstance(message, Relayed):
+            self._relays.add(to)
+
+    def tell(self, members: ByMember, edges: ByEdge, head: int) -> None:
+        """Tell them where the room stands."""
+        sessions, relays = list(self._sessions), list(self._relays)
+        self._sessions.clear()
+        self._relays.clear()
+        members.tell_head_to(sessions, head)
+        edges.tell_head_to(relays, head)

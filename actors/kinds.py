@@ -12,7 +12,8 @@ from actors.messages import delivery, marks, room, routes, session, user
 from actors.messages.session import Wake
 from actors.ports import Encode, Frame, Trace
 from actors.relay import Relay
-from actors.room import Room, RoomPorts
+from actors.room import Room
+from actors.room_ports import RoomPorts
 from actors.routes import Routes, RouteTable
 from actors.runtime.cell import Cell
 from actors.runtime.kinds import Kind

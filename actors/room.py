@@ -9,39 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from actors.audience import Audience, ByEdge, ByMember
+from actors.audience import Audience, ByEdge, ByMember, Owed
 from actors.errors import ChatError, Unavailable
 from actors.events import ReadMark, RoomInfo
-from actors.messages.delivery import Accepted, Fanout, HeadTold, Relayed, SessionsGone, Submit
+from actors.messages import room as r
+from actors.messages.delivery import HeadTold, SessionsGone, Submit
 from actors.messages.marks import Cleared, Marked, MarkKept, MayClear
-from actors.messages.room import (
-    AddMember,
-    ChangeRole,
-    Describe,
-    EditRoom,
-    History,
-    HistoryPage,
-    KeyedPost,
-    ListMembers,
-    MemberInfo,
-    MemberPage,
-    OpenDirect,
-    OpenRoom,
-    RemoveMember,
-    Stored,
-)
-from actors.messages.routes import Followed, Routed, Unfollow, Unrouted, ViewChanged, Withdraw
+from actors.messages.routes import Followed, Routed, Unrouted, ViewChanged
 from actors.messages.session import HandOver, HasRead, LinkLost, Tick, Wake
-from actors.numbers import number_expected
 from actors.room_fanout import FanOut
 from actors.room_log import RoomLog
-from actors.room_opening import Opening, open_direct, open_room, profiles
+from actors.room_opening import Opening, opening, profiles
 from actors.room_pages import history_page
 from actors.room_ports import RoomPorts, discarding, unreadable
 from actors.room_repeats import Repeats
 from actors.roster import Plan, Roster
 from actors.runtime.activation import LostOwnership, Reload, Then
-from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, handles_batch, kind_of, name_of, pinned_id, reads
+from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, handles_batch, name_of, reads
 from actors.runtime.cell import Returned
 from actors.runtime.promise import Promise
 from actors.store.rows import EntryRow, Gone, MarkRow, Row
@@ -68,8 +52,7 @@ class Room(Actor):
         self._edges = ByEdge(ctx, ports.interest)
         self._out = FanOut(ports.encode, ports.here.trace)
         self._repeats = Repeats(ctx, self.log, ports.store)
-        self._owed: set[ActorId] = set()
-        """Sessions and relays that were too busy to take what was sent: they hear the head with the next tick."""
+        self._owed = Owed()
         self._began_at = ctx.now()
         self._tick_is_due = False
 
@@ -83,15 +66,13 @@ class Room(Actor):
         """Load, follow the members, tell heads to those who are online, tell marks that were not confirmed."""
         try:
             await self.log.load()
-        except Sealed:
-            raise LostOwnership from None
-        except StoreError:
-            raise Unavailable("store_unavailable", retry_after=1.0) from None
+        except StoreError as error:
+            raise unreadable(error) from None
         if self.log.exists:
             if self.log.roster.row.large:
                 self._edges.tell_head(self.log.head)
             else:
-                self._follow(self.log.roster.members)
+                self._greet(self._members.follow(self.log.roster.members))
             self._tell_marks(self.log.untold.values())
 
     async def on_stop(self, reason: StopReason) -> None:
@@ -116,12 +97,11 @@ class Room(Actor):
     @property
     def _owes(self) -> bool:
         """Marks that are not confirmed, members of whom it is not known where they are, sessions that were busy."""
-        return bool(self.log.untold or self._owed) or self._members.incomplete
+        return bool(self.log.untold) or bool(self._owed) or self._members.incomplete
 
     def _is_quiet(self) -> bool:
         """Whether all that was sent has arrived, or a lost link was told of."""
-        last_post_s = self._ctx.wall() - self.log.last_at / 1000
-        return min(last_post_s, self._ctx.now() - self._began_at) >= SETTLED_S
+        return min(self._ctx.wall() - self.log.last_at / 1000, self._ctx.now() - self._began_at) >= SETTLED_S
 
     @handles(Wake)
     def on_wake(self, message: Wake) -> None:
@@ -140,23 +120,8 @@ class Room(Actor):
                 self._repeats.reject(post, ChatError("no_such_room"))
             self._ctx.stop()
             return None
-        fresh: list[Submit] = []
-        rows: list[EntryRow] = []
-        members, numbers = log.roster.members, log.numbers
         at = int(self._ctx.wall() * 1000)
-        for post in posts:
-            record = numbers.find(post.device)
-            if record is not None and post.n <= record.last:
-                self._repeats.answer(post, record.last)
-            elif post.user not in members:
-                self._repeats.reject(post, ChatError("no_such_room"))
-            else:
-                record = record or numbers.of(post.device)
-                if post.n == record.last + 1:
-                    rows.append(log.draft_post(at, post, record))
-                    fresh.append(post)
-                else:
-                    self._repeats.reject(post, number_expected(record.last + 1))
+        fresh, rows = self._repeats.number(posts, at)
         if not fresh:
             return None
         marks = log.roster.marks_for_post(rows[-1].seq) if log.roster.unmarked else []
@@ -171,7 +136,7 @@ class Room(Actor):
         here.tally.posts_stored += len(rows)
         far = [(post, row.seq) for post, row in zip(posts, rows, strict=True) if not here.accepted(post.origin, room, post.n, row.seq, at)]
         if far:
-            self._answer_far(far, at)
+            self._repeats.stored(far, at)
         self._out.add(rows, [post.origin for post in posts])
         if not self._ctx.waiting() or self._out.is_full:
             self._hand_over()
@@ -198,17 +163,8 @@ class Room(Actor):
             self._repeats.reject(post, why)
         raise discard from None
 
-    def _answer_far(self, posts: Iterable[tuple[Submit, int]], at: int) -> None:
-        answers: dict[ActorId, Accepted] = {}
-        for post, seq in posts:
-            answer = answers.setdefault(post.origin, Accepted(self._name, [], [], at))
-            answer.numbers.append(post.n)
-            answer.seqs.append(seq)
-        for origin, answer in answers.items():
-            self._ctx.tell(origin, answer)
-
-    @handles(KeyedPost)
-    async def on_keyed_post(self, request: KeyedPost) -> Stored:
+    @handles(r.KeyedPost)
+    async def on_keyed_post(self, request: r.KeyedPost) -> r.Stored:
         """A post by HTTP: the key stands where a device has `n`."""
         self._must_exist()
         try:
@@ -225,7 +181,7 @@ class Room(Actor):
         self._ports.here.tally.posts_stored += 1
         self._fan_out([draft], [""])
         self._tell_marks(marks)
-        return Stored(draft.seq, at)
+        return r.Stored(draft.seq, at)
 
     def _fan_out(self, drafts: Sequence[EntryRow], senders: Sequence[str], left: Sequence[str] = ()) -> None:
         self._out.add(drafts, senders)
@@ -245,55 +201,46 @@ class Room(Actor):
 
     # --- rooms and members -------------------------------------------------------------------------------------------
 
-    @handles(OpenRoom)
-    async def on_open_room(self, request: OpenRoom) -> RoomInfo:
-        """Make the room; a repeat finds it."""
+    @handles(r.OpenRoom, r.OpenDirect)
+    async def on_open(self, request: r.OpenRoom | r.OpenDirect) -> RoomInfo:
+        """Make the room where it is new; a repeat finds it."""
         if not self.log.exists:
-            await self._open(await open_room(self._ctx, self._name, request, int(self._ctx.wall() * 1000)))
+            await self._open(await opening(self._ctx, self._name, request, int(self._ctx.wall() * 1000)))
         self.log.roster.member(request.by)
         return self.log.roster.info(request.by, self.log.head)
 
-    @handles(OpenDirect)
-    async def on_open_direct(self, request: OpenDirect) -> RoomInfo:
-        """Make the direct chat where it is new."""
-        if not self.log.exists:
-            await self._open(await open_direct(self._ctx, self._name, request, int(self._ctx.wall() * 1000)))
-        self.log.roster.member(request.by)
-        return self.log.roster.info(request.by, self.log.head)
+    async def _open(self, new: Opening) -> None:
+        self.log.open(new.row, Roster(new.row, (), ()))
+        await self._carry_out(Plan(new.entries, row=new.row, joined=new.members), new.row.created_at)
 
-    async def _open(self, opening: Opening) -> None:
-        roster = Roster(opening.row, (), ())
-        plan = Plan(opening.entries, row=opening.row, joined=opening.members)
-        self.log.open(opening.row, roster)
-        await self._carry_out(plan, opening.row.created_at)
-
-    @handles(AddMember)
-    async def on_add_member(self, request: AddMember) -> RoomInfo:
+    @handles(r.AddMember)
+    async def on_add_member(self, request: r.AddMember) -> RoomInfo:
         """An invitation, or joining."""
         self._must_exist()
         roster = self.log.roster
         roster.check_add(request.by, request.user)
         if request.by == request.user and request.user in roster.members:
             return roster.info(request.by, self.log.head)
+        self._hand_over()  # another cell may keep us waiting
         profile = (await profiles(self._ctx, [request.user]))[0]
         at = int(self._ctx.wall() * 1000)
         await self._carry_out(roster.plan_add(request.by, request.user, profile.display, self.log.head, at), at)
         return roster.info(request.by, self.log.head)
 
-    @handles(RemoveMember)
-    async def on_remove_member(self, request: RemoveMember) -> None:
+    @handles(r.RemoveMember)
+    async def on_remove_member(self, request: r.RemoveMember) -> None:
         """A kick, or leaving."""
         self._must_exist()
         await self._carry_out(self.log.roster.plan_remove(request.by, request.user))
 
-    @handles(ChangeRole)
-    async def on_change_role(self, request: ChangeRole) -> None:
+    @handles(r.ChangeRole)
+    async def on_change_role(self, request: r.ChangeRole) -> None:
         """Another role for a member."""
         self._must_exist()
         await self._carry_out(self.log.roster.plan_role(request.by, request.user, request.role))
 
-    @handles(EditRoom)
-    async def on_edit(self, request: EditRoom) -> RoomInfo:
+    @handles(r.EditRoom)
+    async def on_edit(self, request: r.EditRoom) -> RoomInfo:
         """Another name, topic or openness."""
         self._must_exist()
         await self._carry_out(self.log.roster.plan_edit(request.by, name=request.name, topic=request.topic, public=request.public))
@@ -329,8 +276,8 @@ class Room(Actor):
 
     # --- reads -------------------------------------------------------------------------------------------------------
 
-    @reads(History)
-    async def on_history(self, request: History) -> HistoryPage:
+    @reads(r.History)
+    async def on_history(self, request: r.History) -> r.HistoryPage:
         """A page of the log, from the store: never holds up a post."""
         self._must_exist()
         first = self.log.roster.member(request.by).first
@@ -339,35 +286,25 @@ class Room(Actor):
         except StoreError as error:
             raise unreadable(error) from None
 
-    @reads(Describe)
-    def on_describe(self, request: Describe) -> RoomInfo:
+    @reads(r.Describe)
+    def on_describe(self, request: r.Describe) -> RoomInfo:
         """The room as a member, or anybody if it is public, sees it."""
         self._must_exist()
         if not self.log.roster.row.public:
             self.log.roster.member(request.by)
         return self.log.roster.info(request.by, self.log.head)
 
-    @reads(ListMembers)
-    def on_list_members(self, request: ListMembers) -> MemberPage:
+    @reads(r.ListMembers)
+    def on_list_members(self, request: r.ListMembers) -> r.MemberPage:
         """A page of members, by name."""
         self._must_exist()
-        roster = self.log.roster
-        roster.member(request.by)
-        names = sorted(user for user in roster.members if user > request.after)
-        page = [roster.members[user] for user in names[: request.limit]]
-        infos = [MemberInfo(m.user, m.display, m.role, roster.read.get(m.user, 0)) for m in page]
-        return MemberPage(infos, len(roster.members), len(names) > request.limit)
+        return self.log.roster.page(request)
 
     @handles(HasRead)
     def on_read(self, message: HasRead) -> None:
         """Shown to the others in a small room; may be lost."""
-        if not self.log.exists or message.user not in self.log.roster.members:
-            return
-        roster = self.log.roster
-        if roster.row.large or message.seq > self.log.head or message.seq <= roster.read.get(message.user, 0):
-            return
-        roster.read[message.user] = message.seq
-        self._audience.show(self._ports.encode(ReadMark(self._name, message.user, message.seq)), message.origin)
+        if self.log.exists and self.log.roster.has_read(message.user, message.seq, self.log.head):
+            self._audience.show(self._ports.encode(ReadMark(self._name, message.user, message.seq)), message.origin)
 
     # --- marks -------------------------------------------------------------------------------------------------------
 
@@ -402,10 +339,7 @@ class Room(Actor):
         if not self.log.exists:
             return
         self._tell_marks(list(self.log.untold.values()))
-        if self._owed:
-            owed, self._owed = self._owed, set()
-            self._members.tell_head_to([address for address in owed if kind_of(address) == "session"], self.log.head)
-            self._edges.tell_head_to([address for address in owed if kind_of(address) == "relay"], self.log.head)
+        self._owed.tell(self._members, self._edges, self.log.head)
         if not self.log.roster.row.large and self._members.incomplete:
             self._greet(self._members.follow_missing())
 
@@ -416,10 +350,6 @@ class Room(Actor):
 
     # --- routes ------------------------------------------------------------------------------------------------------
 
-    def _follow(self, users: Iterable[str]) -> None:
-        self._greet(self._members.follow(users))
-        self._tick_later()
-
     def _greet(self, sessions: Sequence[ActorId]) -> None:
         """A session that the room just learned of may have missed the last post: it hears the head."""
         self._members.tell_head_to(sessions, self.log.head)
@@ -427,13 +357,8 @@ class Room(Actor):
     @handles(Followed)
     def on_followed(self, message: Followed) -> None:
         """A table answers; meanwhile somebody may have left."""
-        members = self.log.roster.members if self.log.exists and not self.log.roster.row.large else {}
-        strangers = [user for user in message.users if user not in members]
-        if strangers:
-            self._ctx.tell(pinned_id("routes", message.life), Unfollow(self._ctx.me, strangers))
-            routes = [route for route in message.routes if route.user in members]
-            message = Followed(message.life, [user for user in message.users if user in members], routes, message.version)
-        self._greet(self._members.followed(message))
+        small = self.log.exists and not self.log.roster.row.large
+        self._greet(self._members.followed(message, self.log.roster.members if small else {}))
 
     @handles(Routed)
     def on_routed(self, message: Routed) -> None:
@@ -450,15 +375,7 @@ class Room(Actor):
     def on_sessions_gone(self, message: SessionsGone) -> None:
         """An edge does not know these; their table may not know it yet."""
         for session in message.sessions:
-            self._forget_session(session)
-
-    def _forget_session(self, session: ActorId) -> None:
-        user = self._members.owner_of(session)
-        if user is not None:
-            self._members.remove(user, session)
-            life = self._ports.places.life_for(actor_id("user", user))
-            if life is not None:
-                self._ctx.tell(pinned_id("routes", life), Withdraw(user, session))
+            self._members.forget(session)
 
     @handles(ViewChanged)
     def on_view(self, message: ViewChanged) -> None:
@@ -471,12 +388,9 @@ class Room(Actor):
     def on_returned(self, message: Returned) -> None:
         """What did not arrive: marks and questions are repeated anyway, a broken link is told of; a busy edge is owed."""
         if message.reason == "gone" and isinstance(message.message, HeadTold):
-            self._forget_session(message.to)
+            self._members.forget(message.to)
         elif self.log.exists and message.reason == "overloaded":
-            if isinstance(message.message, Fanout):
-                self._owed.update(message.message.sessions)
-            elif isinstance(message.message, Relayed):
-                self._owed.add(message.to)
+            self._owed.note(message.to, message.message)
             self._tick_later()
 
     @handles(LinkLost)
@@ -484,6 +398,3 @@ class Room(Actor):
         """What was sent to that life may be lost: its sessions compare heads."""
         if self.log.exists:
             self._audience.owe(message.life, self.log.head)
-
-
-__all__ = ["Room", "RoomPorts"]

@@ -54,3 +54,10 @@ async def open_direct(ctx: Context, room: str, request: OpenDirect, at: int) -> 
     members = [MemberRow(room, p.user, "member", p.display, 1, at) for p in people]
     row = RoomRow(room, "direct", "", "", False, at, request.by, False)
     return Opening(row, members, [(request.by, "create", "{}")])
+
+
+async def opening(ctx: Context, room: str, request: OpenRoom | OpenDirect, at: int) -> Opening:
+    """The rows of a new room of either kind."""
+    if isinstance(request, OpenRoom):
+        return await open_room(ctx, room, request, at)
+    return await open_direct(ctx, room, request, at)

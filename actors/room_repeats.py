@@ -1,13 +1,16 @@
-"""Answers to posts whose number was used before: the same seq for the same id, `number_used` for another."""
+"""The numbers of posts as they come in: new ones are drafted, repeats get the same seq for the same id, the rest is refused."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from actors.errors import ChatError, ErrorReport, Unavailable
 from actors.messages.delivery import Accepted, Rejected, Submit
-from actors.numbers import Known, number_used
+from actors.numbers import Known, number_expected, number_used
 from actors.room_log import RoomLog
-from actors.runtime.actor import Context
+from actors.runtime.actor import ActorId, Context
 from actors.runtime.aside import run_aside
+from actors.store.rows import EntryRow
 from actors.store.store import Store, StoreError
 
 
@@ -22,6 +25,36 @@ class Repeats:
     def reject(self, post: Submit, error: ChatError) -> None:
         """Tell the session that its post was not stored."""
         self._ctx.tell(post.origin, Rejected(self._log.room, post.n, ErrorReport.of(error)))
+
+    def number(self, posts: Sequence[Submit], at: int) -> tuple[list[Submit], list[EntryRow]]:
+        """Answer repeats and refusals; the rest, each with its row."""
+        log, members, numbers = self._log, self._log.roster.members, self._log.numbers
+        fresh: list[Submit] = []
+        rows: list[EntryRow] = []
+        for post in posts:
+            record = numbers.find(post.device)
+            if record is not None and post.n <= record.last:
+                self.answer(post, record.last)
+            elif post.user not in members:
+                self.reject(post, ChatError("no_such_room"))
+            else:
+                record = record or numbers.of(post.device)
+                if post.n == record.last + 1:
+                    rows.append(log.draft_post(at, post, record))
+                    fresh.append(post)
+                else:
+                    self.reject(post, number_expected(record.last + 1))
+        return fresh, rows
+
+    def stored(self, posts: Iterable[tuple[Submit, int]], at: int) -> None:
+        """Tell sessions of other cells the seqs of their posts, one message each."""
+        answers: dict[ActorId, Accepted] = {}
+        for post, seq in posts:
+            answer = answers.setdefault(post.origin, Accepted(self._log.room, [], [], at))
+            answer.numbers.append(post.n)
+            answer.seqs.append(seq)
+        for origin, answer in answers.items():
+            self._ctx.tell(origin, answer)
 
     def answer(self, post: Submit, last: int) -> None:
         """`post.n` is at most `last`, the device's last stored number."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from actors.errors import ChatError
 from actors.events import RoomInfo
 from actors.messages.marks import Facts
+from actors.messages.room import ListMembers, MemberInfo, MemberPage
 from actors.store.rows import Gone, MarkRow, MemberRow, RoomRow
 
 SMALL_ROOM = 256
@@ -75,6 +76,21 @@ class Roster:
             peer=peer.user if peer else "", peer_display=peer.display if peer else "", large=row.large,
             first=member.first if member else 1, at=at,
         )  # fmt: skip
+
+    def page(self, request: ListMembers) -> MemberPage:
+        """A page of members, by name, for a member."""
+        self.member(request.by)
+        names = sorted(user for user in self.members if user > request.after)
+        page = [self.members[user] for user in names[: request.limit]]
+        infos = [MemberInfo(m.user, m.display, m.role, self.read.get(m.user, 0)) for m in page]
+        return MemberPage(infos, len(self.members), len(names) > request.limit)
+
+    def has_read(self, user: str, seq: int, head: int) -> bool:
+        """Note how far a member has read; whether that is news for the others (in small rooms alone)."""
+        if self.row.large or user not in self.members or seq > head or seq <= self.read.get(user, 0):
+            return False
+        self.read[user] = seq
+        return True
 
     # --- plans -------------------------------------------------------------------------------------------------------
 
