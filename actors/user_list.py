@@ -100,7 +100,7 @@ class RoomList:
 
     def told(self, row: UserRoomRow, head: int) -> RoomTold:
         """What live sessions hear, whether something changed or not: one that missed the post hears of the head here."""
-        return RoomTold(self.info(row, head), self._account.row.version, row.large, actor_id("user", self._name))
+        return RoomTold(self.info(row, head), row.version, row.large, actor_id("user", self._name))
 
     # --- what rooms tell ---------------------------------------------------------------------------------------------
 

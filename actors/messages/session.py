@@ -59,6 +59,7 @@ class RoomTold(Message, frozen=True, gc=False):
 
     info: RoomInfo
     since: int
+    """The version of the list with which this room changed; older than the list's own where it is told again."""
     large: bool
     origin: ActorId = ActorId("")
     """The user: the session is made to compare where this is lost."""

@@ -386,3 +386,15 @@ def test_a_refused_commit_of_a_membership_changes_nothing() -> None:
     assert (answer.code, answer.retry) == ("store_unavailable", True)
     assert say(town, bob, room, 1) == [2]
     assert in_list(town, "bob", room).role == "member"
+
+
+def test_a_room_that_is_told_again_does_not_hide_that_another_telling_was_missed() -> None:
+    town, ann, bob, first = pair()
+    second = make_room(town, ann, "bob")
+    presence = bob.handle._session._presence
+    presence.since -= 1  # as if the telling of the second had been lost
+    row = in_list(town, "bob", first)
+    user = town.hosts["a"].cell.actor(actor_id("user", "bob"))
+    town.hosts["a"].cell.tell(bob.handle._activation.address, user._list.told(row, 1))  # type: ignore[union-attr]
+    town.settle()
+    assert presence.since == in_list(town, "bob", second).version - 1
