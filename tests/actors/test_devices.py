@@ -164,6 +164,7 @@ def test_a_device_that_was_logged_out_stays_logged_out_whatever_was_to_be_writte
     town.settle(30.0)
     assert again.close_code == 4102
     assert "bobd1" not in [row.device for row in rows(town, DeviceRow, "bob")]
+    assert town.hosts["a"].reports == []
     town.settle(400.0)
     assert town.connect("bob").close_code == 4100
 

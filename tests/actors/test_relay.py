@@ -209,6 +209,7 @@ def test_who_is_kicked_gets_nothing_any_more_on_any_device() -> None:
 
 def test_who_is_kicked_while_the_link_is_down_gets_nothing_when_it_is_back() -> None:
     scene = Scene()
+    scene.town.hosts["b"].store.break_down()  # so that his own list says nothing
     scene.town.network.cut("a", "b")
     scene.town.settle(5.0)
     scene.ann.say(c.Kick(1, scene.room, scene.names[0]))
@@ -221,9 +222,23 @@ def test_who_is_kicked_while_the_link_is_down_gets_nothing_when_it_is_back() -> 
     assert scene.cat.pushed(scene.room)[-1] == 5
 
 
+def test_who_is_kicked_in_a_hole_that_is_repaired_gets_nothing_after_it() -> None:
+    scene = Scene()
+    scene.town.hosts["b"].store.break_down()
+    give_back = refusing_posts(scene, None)
+    assert code(request(scene.town, scene.ann, c.Kick, room=scene.room, user=scene.names[0])) == "ok"
+    give_back()
+    say(scene.town, scene.ann, scene.room, 2)
+    scene.bob.forget()
+    say(scene.town, scene.ann, scene.room, 3)
+    assert scene.bob.of(e.Entry) == []
+    assert scene.cat.pushed(scene.room)[-1] == 6
+
+
 def test_who_is_kicked_in_a_long_hole_gets_nothing_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "REPAIR_ENTRIES", 1)
     scene = Scene()
+    scene.town.hosts["b"].store.break_down()
     scene.town.network.cut("a", "b")
     scene.town.settle(5.0)
     scene.ann.say(c.Kick(1, scene.room, scene.names[0]))

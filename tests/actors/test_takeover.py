@@ -111,15 +111,48 @@ def test_when_the_cell_of_a_users_routes_died_the_session_is_announced_to_the_ne
     assert mover.pushed(room) == [2]
 
 
-def test_what_changed_in_the_list_while_nobody_had_the_session_is_asked_for() -> None:
-    town, ann, bob, _ = three()
+def test_what_a_dead_cell_could_not_tell_a_session_of_its_list_is_asked_for() -> None:
+    """The user had stored and confirmed that it was kicked, and the telling was on its way when its cell died."""
+    town, ann, bob, room = three()
     mover = town.connect(bob.user, "a", device="d2")
-    town.kill("c")
-    town.take_over("c")
-    second = request(town, ann, c.Create, key="second-key", name="Second", members=[bob.user])
-    assert isinstance(second, e.Done)
+    town.network.cut_one_way("c", "a")
+    assert code(request(town, ann, c.Kick, room=room, user=bob.user)) == "ok"
+    assert mover.of(e.RoomChanged) == []
+    lose(town, "c")
     town.settle(10.0)
-    assert [event.room.name for event in mover.of(e.RoomChanged)][-1] == "Second"
+    assert mover.of(e.RoomChanged)[-1].room.role == "none"
+
+
+def test_a_post_whose_sender_died_with_the_room_is_heard_of_all_the_same() -> None:
+    """Stored, not fanned out, its marks told long ago, and nobody left who would repeat it."""
+    town, ann, bob, room = three()
+    writer = town.connect(ann.user, "b", device="d2")
+    say(town, writer, room, 1)
+    town.settle(5.0)
+    say(town, writer, room, 2)
+    bob.forget()
+    town.hosts["b"].store.hold()
+    post(writer, room, 3)
+    commit_and_die(town, "b")
+    town.settle(3.0)
+    assert knows(bob, room) == 4
+
+
+def test_who_is_kicked_before_the_room_knows_where_they_are_is_pushed_nothing() -> None:
+    town, ann, bob, room = three()
+    activation = town.hosts["b"].cell.activation(actor_id("room", room))
+    assert activation is not None
+    activation.stop()
+    town.settle()
+    town.hosts["c"].store.break_down()  # so that his own list says nothing
+    town.network.delay("c", "b", 0.3)
+    post(ann, room, 1)  # the room starts, and asks where its members are
+    ann.say(c.Kick(1, room, bob.user))
+    town.settle(0.2)
+    bob.forget()
+    town.settle(1.0)
+    say(town, ann, room, 2)
+    assert bob.of(e.Entry) == bob.of(e.Head) == []
 
 
 def test_a_readers_edge_that_died_costs_nothing_but_a_new_connection() -> None:
