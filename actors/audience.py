@@ -71,10 +71,10 @@ class ByMember:
         for life, there in by_life.items():
             if life == self._places.life:
                 owned = [user for user in there if self._places.owns(actor_id("user", user))]
-                routes = self._table.follow(self._ctx.me, owned)
+                routes = self._table.follow(self._ctx.me, owned, life)
                 found += self._follows(Followed(life, owned, routes, self._places.version), owned)
             else:
-                self._ctx.tell(pinned_id("routes", life), Follow(self._ctx.me, there))
+                self._ctx.tell(pinned_id("routes", life), Follow(self._ctx.me, there, self._places.life))
         return found
 
     def follow_missing(self) -> list[ActorId]:
@@ -85,7 +85,7 @@ class ByMember:
         """A table answered; returns the sessions that are new here. Who has left meanwhile is not followed."""
         strangers = [user for user in answer.users if user not in members]
         if strangers:
-            self._ctx.tell(pinned_id("routes", answer.life), Unfollow(self._ctx.me, strangers))
+            self._ctx.tell(pinned_id("routes", answer.life), Unfollow(self._ctx.me, strangers, self._places.life))
         return self._follows(answer, [user for user in answer.users if user in members])
 
     def _follows(self, answer: Followed, users: Sequence[str]) -> list[ActorId]:
@@ -103,7 +103,7 @@ class ByMember:
                 self.remove(user, session)
             kept = self._table_of.pop(user, None)
             if kept is not None:
-                self._ctx.tell(pinned_id("routes", kept.life), Unfollow(self._ctx.me, [user]))
+                self._ctx.tell(pinned_id("routes", kept.life), Unfollow(self._ctx.me, [user], self._places.life))
 
     def leave_tables(self) -> None:
         """The room retires."""
@@ -111,7 +111,7 @@ class ByMember:
         for user, kept in self._table_of.items():
             by_life.setdefault(kept.life, []).append(user)
         for life, users in by_life.items():
-            self._ctx.tell(pinned_id("routes", life), Unfollow(self._ctx.me, users))
+            self._ctx.tell(pinned_id("routes", life), Unfollow(self._ctx.me, users, self._places.life))
         self._table_of.clear()
         self._waiting.clear()
 

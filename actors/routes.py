@@ -20,7 +20,8 @@ class RouteTable:
 
     def __init__(self) -> None:
         self._sessions: dict[str, dict[ActorId, str]] = {}
-        self._followers: dict[str, set[ActorId]] = {}
+        self._followers: dict[str, dict[ActorId, str]] = {}
+        """user -> room -> life from which it follows."""
 
     def sessions(self, user: str) -> dict[ActorId, str]:
         """session -> device, of one user."""
@@ -47,20 +48,20 @@ class RouteTable:
         """The rooms that follow a user."""
         return self._followers.get(user, ())
 
-    def follow(self, room: ActorId, users: Iterable[str]) -> list[Route]:
-        """Follow users for a room; where they are online now."""
+    def follow(self, room: ActorId, users: Iterable[str], life: str) -> list[Route]:
+        """Follow users for a room that lives there; where they are online now."""
         found = []
         for user in users:
-            self._followers.setdefault(user, set()).add(room)
+            self._followers.setdefault(user, {})[room] = life
             found += [Route(user, session, device) for session, device in self.sessions(user).items()]
         return found
 
-    def unfollow(self, room: ActorId, users: Iterable[str]) -> None:
-        """The room no longer wants to know of these users."""
+    def unfollow(self, room: ActorId, users: Iterable[str], life: str) -> None:
+        """The room that lived there no longer wants to know of these users. It may live elsewhere by now, and want to."""
         for user in users or [user for user, rooms in self._followers.items() if room in rooms]:
             rooms = self._followers.get(user)
-            if rooms is not None:
-                rooms.discard(room)
+            if rooms is not None and rooms.get(room) == life:
+                del rooms[room]
                 if not rooms:
                     del self._followers[user]
 
@@ -122,13 +123,13 @@ class Routes(Actor):
     def on_follow(self, message: Follow) -> None:
         """Answer with the users that are in this table; the room asks again for the rest."""
         users = [user for user in message.users if self._owned(user)]
-        found = self._table.follow(message.origin, users)
+        found = self._table.follow(message.origin, users, message.life)
         self._ctx.tell(message.origin, Followed(self._places.life, users, found, self._places.version))
 
     @handles(Unfollow)
     def on_unfollow(self, message: Unfollow) -> None:
         """Forget a room."""
-        self._table.unfollow(message.origin, message.users)
+        self._table.unfollow(message.origin, message.users, message.life)
 
     @handles(ViewChanged)
     def on_view(self, message: ViewChanged) -> None:

@@ -34,6 +34,8 @@ class Follow(Message, frozen=True, gc=False):
 
     origin: ActorId
     users: list[str]
+    life: str = ""
+    """Where the room lives: what it left elsewhere before must not undo this."""
 
 
 class Unfollow(Message, frozen=True, gc=False):
@@ -41,6 +43,8 @@ class Unfollow(Message, frozen=True, gc=False):
 
     origin: ActorId
     users: list[str] = []
+    life: str = ""
+    """Where the room lived; one that follows from another life goes on."""
 
 
 class Followed(Message, frozen=True, gc=False):

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from actors import commands as c
 from actors import events as e
-from actors.runtime.actor import actor_id
+from actors.messages.routes import Unfollow
+from actors.runtime.actor import actor_id, pinned_id
 from actors.runtime.ring import slot_of
 from actors.store.rows import ActiveRow
 from tests.kit.chat import Device, Town
@@ -152,7 +153,7 @@ def test_who_is_kicked_before_the_room_knows_where_they_are_is_pushed_nothing() 
     bob.forget()
     town.settle(1.0)
     say(town, ann, room, 2)
-    assert bob.of(e.Entry) == bob.of(e.Head) == []
+    assert (bob.of(e.Entry), bob.of(e.Head)) == ([], [])
 
 
 def test_a_readers_edge_that_died_costs_nothing_but_a_new_connection() -> None:
@@ -225,6 +226,21 @@ def test_a_table_that_moved_away_and_came_back_is_followed_and_told_anew() -> No
     town.settle(2.0)
     say(town, ann, room, 1)
     assert bob.pushed(room) == [2]
+
+
+def test_what_a_room_left_at_its_old_place_does_not_undo_what_it_does_at_its_new_one() -> None:
+    """The old instance takes back its following, late; the new one follows already."""
+    town, ann, bob, room = three()
+    town.network.delay("b", "c", 1.0)
+    assert town.move([slot_of(actor_id("room", room))], "a")
+    town.network.delay("b", "c", 0.001)
+    say(town, ann, room, 1)
+    unfollow = Unfollow(actor_id("room", room), [bob.user], "b")
+    town.hosts["c"].cell.tell(pinned_id("routes", "c"), unfollow)
+    town.settle(2.0)
+    late = town.connect(bob.user, "c", device="d2")
+    say(town, ann, room, 2)
+    assert late.pushed(room) == [3]
 
 
 # --- links -----------------------------------------------------------------------------------------------------------
