@@ -79,25 +79,27 @@ class LocalSessions(dict[ActorId, LocalSession]):
     def _deliver_all(
         self, targets: Sequence[ActorId], room: str, head: int, texts: Sequence[bytes], senders: Sequence[str]
     ) -> list[ActorId]:
-        frame = self._frame
-        framed = [frame(text) for text in texts]
-        everything = _joined(framed)
-        special = set(senders)
+        framed = list(map(self._frame, texts))
+        everything: Payload | None = None  # made where somebody wrote none of it: not in most direct chats
         gone: list[ActorId] = []
         for target in targets:
             session = self.get(target)
             if session is None:
                 gone.append(target)
                 continue
-            payload: Payload | None = everything
-            if target in special:
-                mine = [part for part, sender in zip(framed, senders, strict=True) if sender != target]
-                payload = _joined(mine) if mine else None
-            if payload is not None:
-                try:
-                    session.deliver(room, head, payload)
-                except Exception as error:  # noqa: BLE001
-                    session.broken(error)
+            if target in senders:
+                others = [part for part, sender in zip(framed, senders, strict=True) if sender != target]
+                if not others:
+                    continue
+                payload = _joined(others)
+            elif everything is None:
+                payload = everything = _joined(framed)
+            else:
+                payload = everything
+            try:
+                session.deliver(room, head, payload)
+            except Exception as error:  # noqa: BLE001
+                session.broken(error)
         return gone
 
     def _deliver_one(self, targets: Sequence[ActorId], room: str, head: int, payload: Payload, sender: str) -> list[ActorId]:
@@ -118,7 +120,7 @@ class LocalSessions(dict[ActorId, LocalSession]):
 
 def _joined(frames: list[bytes]) -> Payload:
     payload = Payload(b"")
-    payload.framed = b"".join(frames)
+    payload.framed = frames[0] if len(frames) == 1 else b"".join(frames)
     return payload
 
 

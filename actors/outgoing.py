@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from actors.commands import ROOM_PATTERN
+from actors.commands import MAX_UNANSWERED, ROOM_PATTERN
 from actors.errors import ChatError
 from actors.messages.delivery import Submit
 from actors.ports import Refusal
@@ -60,8 +60,10 @@ class Window:
             return waiting[0]
         return next((held.submit for held in self.held or () if held.submit.n == n), None)
 
-    def __len__(self) -> int:
-        return len(self.posts) + (len(self.held) if self.held is not None else 0)
+    @property
+    def is_full(self) -> bool:
+        """Whether the device has to wait for answers."""
+        return len(self.posts) + (len(self.held) if self.held is not None else 0) >= MAX_UNANSWERED
 
     def hold(self, submit: Submit) -> Held:
         """Keep a post back until it is decided, and all before it are."""

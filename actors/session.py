@@ -123,13 +123,13 @@ class Session(Actor):
         except ChatError as error:
             self._unsent.refuse(room, n, error)
             return
-        if n in window.posts or window.held is not None:
+        if window.held is not None or n in window.posts:
             waiting = window.find(n)
             if waiting is not None:  # sent twice by the client: one answer will do
                 if waiting.id != post.id:
                     self._unsent.refuse(room, n, ChatError("number_used", last=n))
                 return
-        if len(window) >= c.MAX_UNANSWERED:
+        if window.is_full:
             self._unsent.refuse(room, n, ChatError("too_many_unanswered", retry_after=0.5))
             return
         wait = self._posts.take(now)  # type: ignore[union-attr]
