@@ -184,3 +184,15 @@ def test_the_figures_for_people_name_both_ends() -> None:
     pair.clock.advance(0.1)
     info = pair.links.info()[B]
     assert (info["items"], info["in_items"], info["connected"], info["waiting"]) == (1, 1, 1, 0)
+
+
+def test_totals_keep_what_links_that_have_ended_had_counted() -> None:
+    pair = Pair()
+    pair.other.tell(A, (Y,), Note(5))
+    pair.tell(1)
+    pair.clock.advance(0.1)
+    before = pair.links.totals()
+    assert (before["items"], before["in_items"], before["in_frames"]) == (1, 1, 1)
+    pair.links.close()
+    after = pair.links.totals()
+    assert {name: after[name] for name in before if name != "breaks"} == {name: before[name] for name in before if name != "breaks"}
