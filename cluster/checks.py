@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 from actors.store.cluster_file import is_complete
 from actors.store.opening import CannotOpen
 from actors.store.store import StoreError
+from cluster.check_delivery import ask_health
 from cluster.data_folder import open_folder
 from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
@@ -126,7 +127,10 @@ def check_space(settings: Settings) -> Finding:
 
 def check_fsync(settings: Settings) -> Finding:
     """How long the disk takes to make a write durable: no message is acknowledged faster."""
-    folder = settings.data if settings.data.is_dir() and os.access(settings.data, os.W_OK) else Path(tempfile.gettempdir())
+    folder = settings.data.absolute()
+    folder = next(parent for parent in (folder, *folder.parents) if parent.is_dir())  # the disk where the data will be
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return Finding("disk speed", "warning", f"not measured: {folder} cannot be written", "Choose another folder with --data.")
     try:
         took = sorted(_fsync_times(folder))
     except OSError as error:
@@ -135,6 +139,25 @@ def check_fsync(settings: Settings) -> Finding:
     if took[len(took) // 2] * 1000 <= SLOW_FSYNC_MS:
         return Finding("disk speed", "ok", text)
     return Finding("disk speed", "warning", text, "Put the data on a local SSD: every acknowledgement waits for the disk.")
+
+
+def check_delivery(settings: Settings) -> Finding:
+    """Whether a server that runs takes a post and hands it on. With several cells: the one that takes the connection."""
+    instance = read_instance(settings)
+    if instance is None or not session_members(instance.session):
+        return Finding("delivery", "ok", "the server of this data folder is not running")
+    if settings.port == 0:
+        return Finding("delivery", "warning", "not asked: the port is not known", "Name it: `warbler status` shows it, --port takes it.")
+    try:
+        told = ask_health(settings.url(settings.port))
+    except OSError as error:
+        return Finding(
+            "delivery", "wrong", f"port {settings.port}: {error.strerror or error}", "`warbler status` says which port and cells there are."
+        )
+    if told["ok"]:
+        return Finding("delivery", "ok", f"a post came back in {told['took_ms']:g} ms")
+    where = f"stuck at {told['step']}: " if told.get("step") else ""
+    return Finding("delivery", "wrong", f"a post does not come back: {where}{told.get('code')}", f"Look for errors in {settings.data}/log.")
 
 
 def check_clock(settings: Settings) -> Finding:
@@ -175,7 +198,7 @@ def check_web(settings: Settings) -> Finding:
 
 CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     check_python, check_ray, check_ray_folder, check_files, check_folder_rights, check_data, check_space, check_fsync, check_port,
-    check_certificate, check_clock, check_web,
+    check_delivery, check_certificate, check_clock, check_web,
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 from cluster.problems import in_short
@@ -18,7 +19,15 @@ async def until_gone(endless: Callable[[], Awaitable[object]], alive: Callable[[
             await endless()
             reason = "it ended a call that never ends"
         except Exception as error:  # noqa: BLE001 - any failure is a reason to look; what counts is whether it lives
-            reason = in_short(error)
+            reason = in_plain_words(in_short(error))
         if not alive():
             return reason
         await asyncio.sleep(DOUBT_S)
+
+
+def in_plain_words(reason: str) -> str:
+    """What Ray says of a dead process is a paragraph of guesses; what it knows is one word."""
+    if "worker process has died" not in reason:
+        return reason
+    kind = re.search(r"exit type: (\w+)", reason)
+    return f"it was killed or it crashed ({kind[1]})" if kind is not None else "it was killed or it crashed"

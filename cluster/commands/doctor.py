@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from cluster.checks import examine
+from cluster.checks import Finding, examine
 from cluster.commands.options import setting_options, settings_of
 
 SIGNS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "wrong": "[red]wrong[/]"}
@@ -29,6 +30,17 @@ def command(ctx: click.Context, as_json: bool) -> None:
             table.add_row(SIGNS[finding.state], finding.what, finding.text)
             if finding.mend:
                 table.add_row("", "", f"[bold]{finding.mend}[/]")
-        Console(highlight=False).print(table)
+        console = Console(highlight=False)
+        console.print(table)
+        console.print(summary(findings))
     if any(finding.state == "wrong" for finding in findings):
         ctx.exit(1)
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """All of it in one line."""
+    wrong = sum(finding.state == "wrong" for finding in findings)
+    warnings = sum(finding.state == "warning" for finding in findings)
+    if wrong:
+        return f"\n[red]{wrong} of {len(findings)} would stop the server or keep it from working.[/] Under each stands what to do."
+    return f"\nNothing stops the server. {warnings} of {len(findings)} could be better." if warnings else "\nAll is well."

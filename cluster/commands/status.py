@@ -71,22 +71,42 @@ def _rates(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, floa
     }
 
 
-COLUMNS = ("cell", "state", "pid", "slots", "sessions", "rooms", "in/s", "out/s", "lag ms", "CPU %", "MiB", "restarts")
+COLUMNS = ("cell", "state", "pid", "slots", "sessions", "rooms", "in/s", "out/s", "lag ms", "CPU %", "MiB")
+SUMMED = ("slots", "sessions", "rooms", "messages_per_s", "deliveries_per_s")
+"""Figures that say something as a sum over cells."""
 
 
 def picture(status: dict[str, Any]) -> Group:
-    """The table."""
-    table = Table(*COLUMNS, header_style="bold", box=None)
+    """The table, and in words what is or was wrong. Fits 80 columns."""
+    cells = status["cells"]
+    table = Table(*COLUMNS, header_style="bold", box=None, padding=(0, 1, 0, 0))
+    for column in table.columns:
+        column.no_wrap = True
     for column in table.columns[2:]:
         column.justify = "right"
-    for cell in status["cells"]:
+    for cell in cells:
         table.add_row(*_row(cell))
-    problems = [Text(f"{cell['name']}: {cell['problem']}", style="yellow") for cell in status["cells"] if cell["problem"]]
-    return Group(Text(f"{status['url']}   supervisor {status['pid']}", style="bold"), table, *problems)
+    if len(cells) > 1:
+        table.add_row(*_row({"name": "all", "state": "", **_sums(cells)}), style="bold")
+    notes = [Text(note, style="yellow") for cell in cells for note in _notes(cell)]
+    return Group(Text(f"{status['url']}   supervisor: pid {status['pid']}", style="bold"), table, *notes)
+
+
+def _sums(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    return {name: round(sum(cell.get(name, 0) for cell in cells), 1) for name in SUMMED}
+
+
+def _notes(cell: dict[str, Any]) -> list[str]:
+    if cell["problem"]:
+        return [f"{cell['name']}: {cell['problem']}"]
+    if cell["restarts"]:
+        times = "once" if cell["restarts"] == 1 else f"{cell['restarts']} times"
+        return [f"{cell['name']}: was restarted {times}; the last time because {cell.get('last_end') or 'it ended'}"]
+    return []
 
 
 def _row(cell: dict[str, Any]) -> list[str]:
     style = {"serving": "green", "starting": "yellow", "waiting": "yellow"}.get(cell["state"], "red")
     memory = f"{cell['memory_bytes'] / 2**20:.0f}" if "memory_bytes" in cell else ""
     names = ("pid", "slots", "sessions", "rooms", "messages_per_s", "deliveries_per_s", "loop_lag_ms", "cpu_percent")
-    return [cell["name"], f"[{style}]{cell['state']}[/]", *(str(cell.get(name, "")) for name in names), memory, str(cell["restarts"])]
+    return [cell["name"], f"[{style}]{cell['state']}[/]", *(str(cell.get(name, "")) for name in names), memory]

@@ -34,6 +34,12 @@ def test_everything_is_looked_at_and_what_is_wrong_says_how_to_mend_it(settings:
     assert not settings.data.exists()
 
 
+def test_the_disk_that_is_measured_is_the_one_where_the_data_will_be(settings: Settings) -> None:
+    assert str(settings.data.parent) in checks.check_fsync(settings).text
+    settings.data.mkdir()
+    assert str(settings.data) in checks.check_fsync(settings).text
+
+
 def test_a_taken_port_is_found_also_where_its_owner_would_share_it(settings: Settings) -> None:
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
