@@ -79,7 +79,6 @@ def _core_sources(parts: Parts) -> dict[str, Source]:
 def _store_sources(store: SqliteStore) -> dict[str, Source]:
     return {
         "commits": lambda: store.info()["commits"],
-        "commit_groups": lambda: store.info()["groups"],
         "commit_seconds": lambda: store.info()["commit_seconds"],
         "commit_group_size": lambda: store.info()["group_sizes"],
         "commits_waiting": lambda: store.info()["queued"],

@@ -58,7 +58,6 @@ TABLE: dict[str, Row] = {
     "undelivered": Row("counter", "Messages between actors that did not arrive; what matters is repeated", "reason"),
     # the store
     "commits": Row("counter", "Changes made durable"),
-    "commit_groups": Row("counter", "Group commits; commits / commit_groups is the mean group"),
     "commit_seconds": Row("spread", "Time of a group commit until it was durable"),
     "commit_group_size": Row("spread", "Changes in one group commit"),
     "commits_waiting": Row("gauge", "Changes that wait for the next group commit"),
