@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import prometheus_client
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -78,3 +80,9 @@ def test_http_is_counted_by_class_of_status() -> None:
     counters.refused("invalid")
     assert counters.by_status == {"2xx": 2, "4xx": 1, "5xx": 1}
     assert counters.refusals == {"invalid": 1} and sum(counters.seconds.counts) == 4
+
+
+def test_the_page_for_operators_lists_every_metric_as_it_is() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = {name: f"| `{name}` | {'histogram' if row.kind == 'spread' else row.kind} |" for name, row in TABLE.items()}
+    assert [name for name, row in rows.items() if row not in page or TABLE[name].text not in page] == []
