@@ -195,7 +195,7 @@ class Session(Actor):
         behind = self._behind
         if behind is None:
             behind = self._stop_pushing()
-        behind[room] = head
+        behind[room] = max(head, behind.get(room, 0))  # a head that was told before may arrive after
         if len(behind) > MAX_BEHIND:
             self._close(TOO_SLOW)
 

@@ -9,6 +9,7 @@ import pytest
 from actors import commands as c
 from actors import events as e
 from actors import session as session_module
+from actors.messages.delivery import HeadTold
 from actors.ports import Refusal, Sender
 from actors.room_pages import PAGE_BYTES
 from actors.runtime.promise import Promise
@@ -185,6 +186,16 @@ def test_a_choked_reader_is_pushed_nothing_and_told_the_heads_when_it_reads_agai
     assert bob.last(e.Lagging).heads == {room: 4}
     say(town, ann, room, 4)
     assert bob.pushed(room) == [5]
+
+
+def test_an_older_head_that_comes_late_does_not_hide_the_newer_from_a_choked_reader() -> None:
+    town, ann, bob, room = pair()
+    bob.choked = True
+    say(town, ann, room, 1, 2, 3)
+    town.hosts["a"].cell.tell(bob.handle._activation.address, HeadTold(room, 2))
+    town.settle()
+    bob.drain()
+    assert bob.last(e.Lagging).heads == {room: 4}
 
 
 def test_a_choked_reader_is_nobody_elses_delay() -> None:
