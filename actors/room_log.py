@@ -27,12 +27,7 @@ CHECKPOINT_DEVICES = 4
 
 
 def entry_of(row: EntryRow) -> Entry:
-    """The entry as it is pushed: without its random id, which means something to its own device only."""
-    return Entry(row.room, row.seq, row.at, row.user, row.kind, row.body, row.device, row.n)
-
-
-def whole_entry_of(row: EntryRow) -> Entry:
-    """The entry as it stands in a page: a device that lost an answer knows its own post by the id."""
+    """The entry as clients see it."""
     return Entry(row.room, row.seq, row.at, row.user, row.kind, row.body, row.device, row.n, row.id)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from actors.events import Entry
 from actors.messages.room import History, HistoryPage
-from actors.room_log import RoomLog, whole_entry_of
+from actors.room_log import RoomLog, entry_of
 from actors.store.rows import EntryRow
 from actors.store.store import Store
 
@@ -18,14 +18,14 @@ does not read costs less than 1 MiB."""
 def page_from_front(rows: Sequence[EntryRow], limit: int) -> tuple[list[Entry], bool]:
     """The first entries of `rows`, which are one more than `limit` where there are more; and whether there are more."""
     count = _fitting(rows[:limit])
-    return [whole_entry_of(row) for row in rows[:count]], len(rows) > count
+    return [entry_of(row) for row in rows[:count]], len(rows) > count
 
 
 def page_from_back(rows: Sequence[EntryRow], limit: int, first: int) -> tuple[list[Entry], bool]:
     """The last entries of `rows` that are not before `first`; and whether there are more of those."""
     readable = [row for row in rows if row.seq >= first]
     count = _fitting(readable[::-1][:limit])
-    return [whole_entry_of(row) for row in readable[len(readable) - count :]], len(readable) > count
+    return [entry_of(row) for row in readable[len(readable) - count :]], len(readable) > count
 
 
 def _fitting(rows: Iterable[EntryRow]) -> int:
