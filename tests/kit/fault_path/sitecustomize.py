@@ -51,7 +51,7 @@ def _die() -> None:
 
 def _break_room(module: ModuleType, plan: _Plan) -> None:
     room = module.Room
-    settled, fan_out, tell_marks = room._posts_settled, room._fan_out, room._tell_marks
+    settled, hand_over, tell_marks = room._posts_settled, room._hand_over, room._tell_marks
     silent: list[bool] = []
 
     def posts_settled(self: Any, stored: Any, posts: Sequence[Any], *rest: Any) -> Any:
@@ -59,16 +59,16 @@ def _break_room(module: ModuleType, plan: _Plan) -> None:
             _die()
         return settled(self, stored, posts, *rest)
 
-    def maybe_fan_out(self: Any, drafts: Sequence[Any], *rest: Any) -> Any:
-        if plan.is_due("after_answer", [row.body for row in drafts]):
+    def maybe_hand_over(self: Any, *rest: Any) -> Any:
+        if plan.is_due("after_answer", [text.decode() for text in self._out._texts]):
             silent.append(True)
             threading.Timer(ANSWER_S, _die).start()
-        return None if silent else fan_out(self, drafts, *rest)
+        return None if silent else hand_over(self, *rest)
 
     def maybe_tell_marks(self: Any, marks: Any) -> Any:
         return None if silent else tell_marks(self, marks)
 
-    room._posts_settled, room._fan_out, room._tell_marks = posts_settled, maybe_fan_out, maybe_tell_marks
+    room._posts_settled, room._hand_over, room._tell_marks = posts_settled, maybe_hand_over, maybe_tell_marks
 
 
 def _break_delivery(module: ModuleType, plan: _Plan) -> None:
