@@ -67,7 +67,7 @@ class Person:
         if self._welcomed() and self.online and len(posts) < c.MAX_UNANSWERED:
             n = self._next.get(room, 0) + 1
             self._next[room] = n
-            posts[n] = (f"{self.user}-{self.device}-{n:04d}", body)
+            posts[n] = (self._ident(n), body)
             self._send(room, n)
 
     def waits(self) -> int:
@@ -155,6 +155,9 @@ class Person:
 
     # --- inside ---
 
+    def _ident(self, n: int) -> str:
+        return f"{self.user}-{self.device}-{n:04d}"
+
     def _say(self, command: c.Command) -> None:
         if self.online and self.client is not None:
             self.client.say(command)
@@ -203,4 +206,7 @@ class Person:
 
     def _show(self, entry: e.Entry) -> None:
         self.have[entry.room] = entry.seq
-        self._recorder.shown(entry.room, entry.seq, entry.user, entry.device, entry.n, entry.id, entry.body)
+        if entry.id and entry.device == self.user + self.device:
+            assert entry.id == self._ident(entry.n), entry
+        # Ids are left out where entries are pushed.
+        self._recorder.shown(entry.room, entry.seq, entry.user, entry.device, entry.n, "", entry.body)
