@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
 
 from actors import commands as c
-from actors.errors import ChatError
+from actors.errors import ChatError, Unavailable
 from actors.events import Done, Failed, Page
 from actors.limits import Budget
 from actors.messages.room import History, HistoryPage
 from actors.places import Places
 from actors.ports import Port
-from actors.runtime.actor import ActorId, Context, actor_id, pinned_id
+from actors.runtime.actor import Context, actor_id, pinned_id
 from actors.runtime.aside import run_aside
 from actors.session_pulls import Pulls
 from actors.session_requests import Requests
 from actors.welcome import head_for
 
+T = TypeVar("T")
+PATIENCE_S = (0.1, 0.2, 0.4, 0.8, 1.5)
+"""Pauses between attempts at a request that nobody could take."""
 MAX_REQUESTS = 32
 """Requests of one session under way or waiting; beyond it: `overloaded`."""
 
@@ -65,7 +68,7 @@ class Asking:
             if self._ended(q, error):
                 self._port.emit(Done(q, result or {}))
 
-        run_aside(self._requests.carry_out(command), answered)
+        run_aside(_patiently(self._ctx, lambda: self._requests.carry_out(command)), answered)
 
     def with_head(self, room: str, seq: int, accept: Callable[[str, int], None]) -> None:
         """Accept a position in a room that the client was not shown, if the room is in its list and has come so far."""
@@ -116,7 +119,7 @@ class Asking:
                 self._pulls.ended()
                 self._wait_if_stuck()
 
-        run_aside(_page(self._ctx, target, request), answered)
+        run_aside(_patiently(self._ctx, lambda: self._ctx.ask(target, request)), answered)
 
     # --- bounds ------------------------------------------------------------------------------------------------------
 
@@ -147,5 +150,13 @@ def fail(port: Port, q: int, error: ChatError) -> None:
     port.emit(Failed(q, error.code, error.text, error.retry, error.retry_after, error.fields))
 
 
-async def _page(ctx: Context, to: ActorId, request: History) -> HistoryPage:
-    return await ctx.ask(to, request)
+async def _patiently(ctx: Context, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Ask again where the other side surely did nothing: a room that moves or whose cell has died is back in a moment."""
+    for pause_s in PATIENCE_S:
+        try:
+            return await attempt()
+        except Unavailable as error:
+            if error.code != "unavailable":  # the store is away: that may take longer, and the client is told
+                raise
+        await ctx.pause(pause_s)
+    return await attempt()

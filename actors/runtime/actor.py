@@ -91,6 +91,9 @@ class Context(Protocol):
     def after(self, delay: float, message: Message) -> Timer:
         """Tell myself `message` after `delay` seconds."""
 
+    def pause(self, seconds: float) -> Awaitable[None]:
+        """Wait; for work beside the mailbox only, since a handler that waits lets everybody wait."""
+
     def waiting(self) -> int:
         """Messages in my mailbox, behind the one that is handled."""
 

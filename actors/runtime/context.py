@@ -42,6 +42,12 @@ class CellContext:
         """Tell myself after `delay` seconds, if this instance is still the one."""
         return self._cell.scheduler.later(delay, self._wake, message)
 
+    def pause(self, seconds: float) -> Promise[None]:
+        """Settled after so long."""
+        promise: Promise[None] = Promise()
+        self._cell.scheduler.later(seconds, promise.resolve, None)
+        return promise
+
     def waiting(self) -> int:
         """Messages in my mailbox."""
         return self._activation.waiting()
