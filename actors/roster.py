@@ -19,6 +19,8 @@ from actors.store.rows import Gone, MarkRow, MemberRow, RoomRow
 SMALL_ROOM = 256
 """Members up to which a room reaches people one by one and keeps a mark for each."""
 MAX_MEMBERS = 100_000
+MAX_TOLD = 5_000
+"""Members up to which a new name or topic is told to everyone's list; in larger rooms it stands in the log alone."""
 _ORDER = {"member": 0, "admin": 1, "owner": 2}
 
 
@@ -188,7 +190,7 @@ class Roster:
         """The marks that go with a planned change whose last entry is `head`."""
         touched = {member.user for member in plan.joined}
         large = (plan.row or self.row).large
-        if plan.mark_all and (not large or not self.row.large):
+        if plan.mark_all and len(self.members) <= MAX_TOLD:
             touched |= self.members.keys()
         marks = [MarkRow(self.row.room, user, head, False, True) for user in touched]
         marks += [MarkRow(self.row.room, user, head, False, False) for user in plan.left]

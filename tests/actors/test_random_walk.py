@@ -23,7 +23,7 @@ from tests.kit.chat import Town
 from tests.kit.person import Person
 
 SEEDS = range(30)
-ROUNDS = 6
+ROUNDS = 5
 STEPS = 30
 """Of one round; after it everything is mended, and everybody has to have everything without a further post."""
 USERS = ("ann", "bob", "cat", "dan", "eve", "fay")

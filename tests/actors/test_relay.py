@@ -380,3 +380,10 @@ def test_read_marks_are_not_shown_in_large_rooms() -> None:
     scene.bob.say(c.Read(scene.room, 3))
     scene.town.settle()
     assert scene.cat.of(e.ReadMark) == []
+
+
+def test_a_new_name_of_a_large_room_reaches_every_members_list() -> None:
+    scene = Scene()
+    assert code(request(scene.town, scene.ann, c.Edit, room=scene.room, name="New")) == "ok"
+    scene.town.settle(3.0)
+    assert [device.of(e.RoomChanged)[-1].room.name for device in scene.readers] == ["New"] * 3
