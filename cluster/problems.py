@@ -15,5 +15,8 @@ def last_words(text: str) -> str:
 
 
 def in_short(error: BaseException) -> str:
-    """An unexpected error in one line."""
-    return f"{type(error).__name__}: {last_words(str(error))}"
+    """An error in one line; one that is meant for people is its own sentence."""
+    said = last_words(str(error))
+    if isinstance(error, StartProblem):  # it may come from another process, as the last line of a traceback
+        return said.rpartition("StartProblem: ")[2]
+    return f"{type(error).__name__}: {said}"

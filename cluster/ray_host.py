@@ -14,7 +14,7 @@ from ray.exceptions import RayError
 
 from cluster.problems import StartProblem, last_words
 from cluster.ray_environment import NAMESPACE, check_token
-from cluster.ray_instance import running
+from cluster.ray_instance import check_head, running
 from cluster.ray_supervisor import RAY_SUPERVISOR, SUPERVISOR
 from cluster.settings import Settings
 
@@ -33,6 +33,7 @@ class RayHost:
         instance = running(self._settings)
         if instance is None or not instance.address:
             raise StartProblem(f"The Ray of {self._settings.data} is not up.")
+        check_head(instance)
         check_token(self._settings)
         # The head's words about dead workers are not for whoever runs a command: the supervisor says why a cell ended.
         # Ray prints some of them whatever its settings say.

@@ -30,6 +30,7 @@ from cluster.settings import Settings
 
 START_LIMIT_S = 60.0
 END_LIMIT_S = 6.0
+HEAD_LIMIT_S = 2.0
 
 
 class Starting:
@@ -91,6 +92,18 @@ def running(settings: Settings) -> Instance | None:
     if instance is None or not any(_belongs(pid, instance) for pid in session_members(instance.session)):
         return None
     return instance
+
+
+def check_head(instance: Instance) -> None:
+    """Raise `StartProblem` where the head does not answer: Ray itself would try to reach it without end and hear no signal."""
+    host, _, port = instance.address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=HEAD_LIMIT_S).close()
+    except (OSError, ValueError) as error:
+        raise StartProblem(
+            f"Ray's head at {instance.address} does not answer, though its cells may still serve. `warbler up` starts all of it anew "
+            "on the same data, `warbler down` ends what is left."
+        ) from error
 
 
 def end(settings: Settings) -> None:

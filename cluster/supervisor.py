@@ -267,7 +267,7 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001 - dead, frozen or broken: its keeper hears of the end of its process
             if life in self._membership.unsealed():
                 _log.error("view_not_applied", life=life, error=error)
-                child.fault = f"it could not act on a view: {in_short(error)}"
+                child.fault = in_short(error) if isinstance(error, StartProblem) else f"it could not act on a view: {in_short(error)}"
                 await self._hands.kill(life, process)
 
     async def _balance(self) -> None:

@@ -12,7 +12,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from actors.commands import MAX_BODY_BYTES
 from actors.errors import CODES, ChatError
+from gateway.api.questions import BODY_TOO_LONG
 from gateway.api.services import services_of
 
 MAX_PROBLEMS = 10
@@ -49,6 +51,10 @@ async def on_chat_error(request: Request, error: Exception) -> JSONResponse:
     return answer_to(error)
 
 
+_TOO_LONG = frozenset({"string_too_long", BODY_TOO_LONG})
+"""Kinds of problem that a message's text above its limit has: by characters, or only by bytes."""
+
+
 async def on_invalid(request: Request, error: Exception) -> JSONResponse:
     """A request that its model refuses. What was sent is not repeated in the answer."""
     if not isinstance(error, RequestValidationError):
@@ -66,6 +72,8 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _invalid(problems: Sequence[Any]) -> ChatError:
+    if any(tuple(problem["loc"]) == ("body", "body") and problem["type"] in _TOO_LONG for problem in problems):
+        return ChatError("too_large", limit=f"{MAX_BODY_BYTES} bytes")
     told = [{"where": _where(problem["loc"]), "problem": _problem(problem)} for problem in problems[:MAX_PROBLEMS]]
     reason = "; ".join(f"{problem['where']}: {problem['problem']}" for problem in told)
     return ChatError("invalid", reason=reason, problems=told)

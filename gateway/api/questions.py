@@ -6,6 +6,7 @@ import unicodedata
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from actors.commands import MAX_BODY_BYTES, MAX_NUMBER, MAX_PAGE, USER_PATTERN, Role
 from gateway.auth.passwords import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS
@@ -28,11 +29,15 @@ def _line(text: str) -> str:
     return text
 
 
+BODY_TOO_LONG = "body_too_long"
+"""Kind of problem of a message's text with too many bytes."""
+
+
 def _body(text: str) -> str:
     if "\0" in text:
         raise ValueError("U+0000 is not allowed")
     if len(text.encode()) > MAX_BODY_BYTES:
-        raise ValueError(f"at most {MAX_BODY_BYTES} bytes of UTF-8")
+        raise PydanticCustomError(BODY_TOO_LONG, "at most {limit} bytes of UTF-8", {"limit": MAX_BODY_BYTES})
     return text
 
 

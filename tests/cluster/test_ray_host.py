@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cluster.processes import session_members
+from cluster.processes import command_of, session_members
 from cluster.ray_environment import read_instance, token_file
 from cluster.settings import Settings
 
@@ -164,6 +164,18 @@ def test_after_everything_was_killed_it_starts_again_with_what_was_stored(server
     assert lives.isdisjoint(cell["life"] for cell in server.cells().values())
     shown = server.run("accounts", "show", "anna")
     assert json.loads(shown.stdout)["user"] == "anna"
+
+
+def test_without_its_head_every_command_says_so_at_once_and_a_start_begins_anew(server: Server) -> None:
+    heads = [pid for pid in server.processes() if "gcs_server" in command_of(pid)]
+    assert heads
+    for pid in heads:
+        os.kill(pid, signal.SIGKILL)
+    asked = server.run("status", "--once")
+    assert asked.returncode == 1
+    assert "head" in asked.stderr and "warbler up" in asked.stderr
+    assert "it was running already" not in server.up()
+    server.until(shared)
 
 
 def test_in_the_foreground_with_the_default_folder_it_tells_what_happens_and_leaves_nothing(tmp_path: Path) -> None:

@@ -294,7 +294,7 @@ def test_a_cell_that_does_not_act_on_a_view_is_ended(tmp_path: Path, monkeypatch
         town.machine.die(town.machine.of("cell-1").life)
         child = town.supervisor.children["cell-2"]
         await town.until(lambda: deaf.life in town.machine.killed and child.restarts == 1)
-        assert child.problem == "it could not act on a view: StartProblem: the disk is gone"
+        assert child.problem == "the disk is gone"
         await town.until_settled()
         await town.supervisor.stop(1.0)
 

@@ -196,3 +196,15 @@ def test_many_repeats_of_one_post_at_once_are_one_post() -> None:
         assert {answer.json()["seq"] for answer in answers} == {1}
 
     run(story())
+
+
+def test_a_text_above_the_limit_of_bytes_is_too_large_as_on_the_socket() -> None:
+    async def story() -> None:
+        api = Api()
+        ann = await api.signed_in("ann")
+        path = f"/api/v1/rooms/{await room_of(ann)}/messages"
+        for body in ("x" * 16_385, "茶" * 5_462):
+            assert code_of(await ann.post(path, json={"body": body}, headers=keyed())) == (413, "too_large")
+        assert not any(isinstance(asked, KeyedPost) for _, asked in api.actors.asked)
+
+    run(story())
