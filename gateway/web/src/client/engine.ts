@@ -9,6 +9,7 @@ import { cleanText, randomId } from "../protocol/text";
 import { Chat } from "../store/chat";
 import type { OutPost } from "../store/outbox";
 import type { Keeper, Snapshot } from "../store/snapshot";
+import { Handed, type Shelf } from "./handed";
 import { Line, type Socket } from "./line";
 import type { Leadership, LeadershipEvents } from "./leadership";
 import type { Credentials } from "./session";
@@ -24,6 +25,7 @@ const AGENT = "warbler-web/0.1";
 
 export interface Surroundings {
   keeper: Keeper;
+  shelf: Shelf | undefined;
   tabs: TabChannel;
   openSocket(): Socket;
   lead(events: LeadershipEvents): Leadership;
@@ -44,8 +46,7 @@ export class Engine {
   closeCode = 0;
   private readonly line: Line;
   private readonly leadership: Leadership;
-  /** Own posts of this tab that are not known to be stored on this device, by id. */
-  private readonly handed = new Map<string, OutPost>();
+  private readonly handed: Handed;
   private saveTimer: ReturnType<typeof setTimeout> | undefined;
   private wakeTimer: ReturnType<typeof setTimeout> | undefined;
   private leaderTimer: ReturnType<typeof setTimeout> | undefined;
@@ -58,6 +59,7 @@ export class Engine {
   constructor(private credentials: Credentials, private readonly around: Surroundings) {
     const port = { send: (c: Command) => this.send(c), changed: (room?: string) => this.changed(room), now: () => Date.now() };
     const base = (1 + Math.floor(Math.random() * 2 ** 20)) * 2 ** 32; // tells the questions of several tabs apart
+    this.handed = new Handed(credentials.device, around.shelf);
     this.chat = new Chat({ user: credentials.user, device: credentials.device, display: credentials.display }, port, base);
     this.line = new Line({
       openSocket: () => around.openSocket(),
@@ -86,7 +88,9 @@ export class Engine {
     this.leadership.release();
     this.around.tabs.close();
     await this.saving;
-    if (erase) await this.around.keeper.erase();
+    if (!erase) return;
+    this.handed.clear();
+    await this.around.keeper.erase();
   }
 
   // --- what the person does ---------------------------------------------------------------------------------------
@@ -94,7 +98,7 @@ export class Engine {
   post(room: string, text: string): void {
     const id = randomId();
     const body = cleanText(text);
-    this.handed.set(id, { id, room, body, n: Infinity, at: Date.now(), state: "waiting" });
+    this.handed.add(id, room, body, Date.now());
     this.toLeader({ k: "post", room, id, body });
     this.changed(room);
   }
@@ -102,7 +106,7 @@ export class Engine {
   /** A room's posts that are not known to be stored on the server, also those that no tab has taken up yet. */
   unanswered(room: string): OutPost[] {
     const { outbox } = this.chat;
-    return [...outbox.of(room), ...[...this.handed.values()].filter((post) => post.room === room && !outbox.has(room, post.id))];
+    return [...outbox.of(room), ...this.handed.all().filter((post) => post.room === room && !outbox.has(room, post.id))];
   }
 
   retryPost(room: string, id: string): void {
@@ -179,8 +183,8 @@ export class Engine {
   /** Own posts that no leader has taken up; one that it sent before it went is among the entries. */
   private takeUpHanded(snapshot: Snapshot): void {
     const sent = new Set(snapshot.rooms.flatMap(({ tail }) => tail.map(({ id }) => id)));
-    for (const { id, room, body } of this.handed.values()) {
-      if (sent.has(id)) this.handed.delete(id);
+    for (const { id, room, body } of this.handed.all()) {
+      if (sent.has(id) || this.chat.outbox.has(room, id)) this.handed.drop(id);
       else this.chat.post(room, id, body);
     }
   }
@@ -253,7 +257,7 @@ export class Engine {
     }
     if (message.k === "lane") {
       this.chat.outbox.mirror(message.room, message.posts, message.next);
-      for (const post of message.posts) this.handed.delete(post.id);
+      for (const post of message.posts) this.handed.drop(post.id);
       this.changed(message.room);
     }
     if (message.k === "phase") this.mirrorPhase(message.phase, message.closeCode);
@@ -261,7 +265,7 @@ export class Engine {
 
   private mirrorPhase(phase: Phase, closeCode: number): void {
     clearTimeout(this.leaderTimer);
-    for (const [id, { room, body }] of this.handed) this.around.tabs.postMessage({ k: "post", room, id, body });
+    for (const { id, room, body } of this.handed.all()) this.around.tabs.postMessage({ k: "post", room, id, body });
     if (phase === "ready" && this.phase !== "ready") this.chat.upkeep.ready();
     if (phase !== "ready" && this.phase === "ready") this.chat.disconnected();
     this.show(phase, closeCode);
@@ -341,7 +345,7 @@ export class Engine {
   }
 
   private laneSaved(room: string, ids: readonly string[]): void {
-    for (const id of ids) this.handed.delete(id);
+    for (const id of ids) this.handed.drop(id);
     this.tellLane(room);
   }
 

@@ -5,6 +5,7 @@ import type { Room } from "../store/room";
 import { logout, refresh, socketUrl } from "../client/api";
 import { openKeeper } from "../client/database";
 import { Engine } from "../client/engine";
+import { openShelf } from "../client/handed";
 import { openLeadership } from "../client/leadership";
 import { loadSession, onSessionChange, saveSession, type Credentials } from "../client/session";
 import { openTabs } from "../client/tabs";
@@ -66,6 +67,7 @@ async function begin(credentials: Credentials): Promise<void> {
   const keeper = await openKeeper(device);
   const made = new Engine(credentials, {
     keeper,
+    shelf: openShelf(),
     tabs: openTabs(device),
     openSocket: () => new WebSocket(socketUrl()),
     lead: (events) => openLeadership(device, events),

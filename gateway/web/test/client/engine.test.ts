@@ -162,6 +162,51 @@ test("a post that the leader sent before it went is not sent again by the next",
   expect(second.unanswered("room1")).toEqual([]);
 });
 
+test("a page that closes before a post is in the database sends it when it is open again, once", async () => {
+  const first = await connected();
+  vi.spyOn(browser.kept, "save").mockImplementationOnce(() => new Promise(() => undefined)); // the page goes before it is done
+  first.post("room1", "closed at once");
+  await quiet();
+  expect(browser.socketNow.posts()).toEqual([]);
+  void first.stop(false);
+  const again = await browser.tab();
+  expect(again.unanswered("room1")).toMatchObject([{ body: "closed at once" }]);
+  browser.socketNow.welcome();
+  await quiet();
+  expect(browser.socketNow.posts()).toMatchObject([[1, expect.any(String), "closed at once"]]);
+  browser.socketNow.say({ t: "sent", room: "room1", n: 1, seq: 1, at: 1 });
+  await quiet();
+  expect(again.unanswered("room1")).toEqual([]);
+  expect(browser.shelf.length).toBe(0);
+});
+
+test("a post that the leader stored, and went before it said so, waits once and is sent once", async () => {
+  const first = await connected();
+  const second = await browser.tab();
+  vi.spyOn(second as unknown as { fromTab: () => void }, "fromTab").mockImplementation(() => undefined); // hears nothing any more
+  second.post("room1", "stored");
+  await quiet();
+  await first.stop(false);
+  await quiet();
+  browser.socketNow.welcome();
+  await quiet();
+  expect(browser.socketNow.posts()).toHaveLength(1);
+  browser.socketNow.say({ t: "sent", room: "room1", n: 1, seq: 1, at: 1 });
+  await quiet();
+  expect(second.unanswered("room1")).toEqual([]);
+});
+
+test("logging out takes what waits off the shelf", async () => {
+  const tab = await browser.tab();
+  vi.spyOn(browser.kept, "save").mockImplementation(() => new Promise(() => undefined));
+  tab.post("room1", "secret");
+  expect(browser.shelf.length).toBe(1);
+  void tab.stop(true);
+  vi.restoreAllMocks();
+  await quiet();
+  expect(browser.shelf.length).toBe(0);
+});
+
 test("a post that a tab hands over twice is sent once, also when the first was stored meanwhile", async () => {
   await connected();
   const second = await browser.tab();

@@ -1,5 +1,6 @@
 /** Several tabs of one browser in memory: channel, locks, kept state, and a server's end of each socket. */
 import { Engine } from "../../src/client/engine";
+import type { Shelf } from "../../src/client/handed";
 import type { Leadership, LeadershipEvents } from "../../src/client/leadership";
 import type { Socket } from "../../src/client/line";
 import type { TabChannel, TabMessage } from "../../src/client/tabs";
@@ -26,6 +27,26 @@ export class Kept implements Keeper {
   async erase(): Promise<void> {
     this.rooms.clear();
     this.lanes.clear();
+  }
+}
+
+/** What `localStorage` does. */
+export class MemoryShelf implements Shelf {
+  private values = new Map<string, string>();
+  get length(): number {
+    return this.values.size;
+  }
+  key(at: number): string | null {
+    return [...this.values.keys()][at] ?? null;
+  }
+  getItem(key: string): string | null {
+    return this.values.get(key) ?? null;
+  }
+  setItem(key: string, value: string): void {
+    this.values.set(key, value);
+  }
+  removeItem(key: string): void {
+    this.values.delete(key);
   }
 }
 
@@ -64,6 +85,7 @@ export class FakeSocket implements Socket {
 /** One browser: at most one tab holds the lead, the next in line gets it. */
 export class Browser {
   readonly kept = new Kept();
+  readonly shelf = new MemoryShelf();
   readonly sockets: FakeSocket[] = [];
   private channels = new Set<TabChannel>();
   private line: { events: LeadershipEvents; isHolding: boolean }[] = [];
@@ -72,7 +94,7 @@ export class Browser {
     const engine = new Engine(
       { user: "mei", device: "d1", display: "Mei", token: "token", refresh: "refresh" },
       {
-        keeper: this.kept, tabs: this.channel(), lead: (events) => this.lead(events), current: () => undefined, refresh: async (old) => old,
+        keeper: this.kept, shelf: this.shelf, tabs: this.channel(), lead: (events) => this.lead(events), current: () => undefined, refresh: async (old) => old,
         openSocket: () => this.socket(), session: () => undefined, changed: () => undefined, phase: () => undefined,
       },
     );
