@@ -20,7 +20,7 @@ from actors.places import Kept
 from actors.ports import Payload, Port, Sender
 from actors.runtime.actor import Actor, Context, StopReason, actor_id, handles, pinned_id
 from actors.runtime.cell import Returned
-from actors.session_asking import Asking, fail
+from actors.session_asking import Asking, fail, patiently
 from actors.session_ports import SessionLimits, SessionPorts
 from actors.session_posts import Posts
 from actors.session_presence import Presence, withdraw
@@ -70,7 +70,8 @@ class Session(Actor):
             user, digest = self._ports.read_token(hello.token)
             address = actor_id("user", user)
             kept = Kept(self._ports.places.life_for(address) or "", self._ports.places.version)
-            attached = await self._ctx.ask(address, s.Attach(digest, self._ctx.me, hello.since), timeout=10.0)
+            attach = s.Attach(digest, self._ctx.me, hello.since)
+            attached = await patiently(self._ctx, lambda: self._ctx.ask(address, attach, timeout=10.0))
         except ChatError as error:
             self._end(ChatError("bad_token") if error.code == "no_such_user" else error)
             return

@@ -68,7 +68,7 @@ class Asking:
             if self._ended(q, error):
                 self._port.emit(Done(q, result or {}))
 
-        run_aside(_patiently(self._ctx, lambda: self._requests.carry_out(command)), answered)
+        run_aside(patiently(self._ctx, lambda: self._requests.carry_out(command)), answered)
 
     def with_head(self, room: str, seq: int, accept: Callable[[str, int], None]) -> None:
         """Accept a position in a room that the client was not shown, if the room is in its list and has come so far."""
@@ -119,7 +119,7 @@ class Asking:
                 self._pulls.ended()
                 self._wait_if_stuck()
 
-        run_aside(_patiently(self._ctx, lambda: self._ctx.ask(target, request)), answered)
+        run_aside(patiently(self._ctx, lambda: self._ctx.ask(target, request)), answered)
 
     # --- bounds ------------------------------------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ def fail(port: Port, q: int, error: ChatError) -> None:
     port.emit(Failed(q, error.code, error.text, error.retry, error.retry_after, error.fields))
 
 
-async def _patiently(ctx: Context, attempt: Callable[[], Awaitable[T]]) -> T:
+async def patiently(ctx: Context, attempt: Callable[[], Awaitable[T]]) -> T:
     """Ask again where the other side surely did nothing: a room that moves or whose cell has died is back in a moment."""
     for pause_s in PATIENCE_S:
         try:
