@@ -8,7 +8,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from actors.runtime.view import CellInfo, View, add_cells, begin_moves, end_moves, first_view, remove_cell, wanted_moves, withdraw_moves
+from actors.runtime.view import (
+    CellInfo,
+    View,
+    add_cells,
+    begin_moves,
+    drain_cell,
+    end_moves,
+    first_view,
+    remove_cell,
+    replace_cell,
+    wanted_moves,
+    withdraw_moves,
+)
 from actors.store.cluster_file import ClusterFile
 from actors.store.shards import seal_life
 from cluster.processes import ProcessId
@@ -67,6 +79,14 @@ class Membership:
     def join(self, cell: CellInfo) -> View:
         """A cell is ready: it gets what nobody owns."""
         return self._change(lambda view: add_cells(view, [cell]) if cell.life not in view.by_life else view, cell)
+
+    def replace(self, life: str, successor: CellInfo) -> View:
+        """A new life of the same cell is ready; the old one is to be emptied. Raises `ViewError` where the old one has left."""
+        return self._change(lambda view: replace_cell(view, life, successor) if successor.life not in view.by_life else view)
+
+    def drain(self, life: str, *, wanted: bool = True) -> View:
+        """A cell is to be emptied, or (not `wanted`) may keep what it has. Raises `ViewError` where it is not in the view."""
+        return self._change(lambda view: drain_cell(view, life, wanted=wanted) if (life in view.draining) != wanted else view)
 
     def leave(self, life: str) -> View | None:
         """A sealed life goes. Raises `ValueError` where it is not sealed."""

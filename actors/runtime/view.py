@@ -15,8 +15,10 @@ from actors.runtime.codec import CodecError, pack, unpack
 from actors.runtime.plain import Plain
 from actors.runtime.ring import SLOTS, group_of, place_groups, slots_of
 
-FORMAT = 1
-"""Version of the encoding; this and the one before are read."""
+FORMAT = 2
+"""Version of the encoding: 2 knows cells that are to be emptied. Fields are only added, at the ends: this one, the one before
+and the next are read, so that two versions run side by side. A cell of the version before that changes a view drops what it
+does not know; losing that may delay, never harm (whoever wants a cell emptied says so again)."""
 OWNERS_LABEL = "chat"
 """Cells with this label own slots."""
 
@@ -61,6 +63,8 @@ class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
     moves: tuple[Move, ...] = ()
     overrides: Mapping[int, str] = {}
     """Group -> name of the cell that it was given to by hand or by load; placement leaves it there while that cell lives."""
+    draining: tuple[str, ...] = ()
+    """Lives that are to lose their groups and clients; they may have a successor of the same name."""
 
     # --- asking ---
 
@@ -143,8 +147,8 @@ class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
         """The view in these bytes; raises `ViewError` for another format, garbage, or a view that contradicts itself."""
         try:
             (written, *_) = unpack(list[object], data)
-            if written not in (FORMAT, FORMAT - 1):
-                raise ViewError(f"the view is written in format {written}, this version reads {FORMAT}")
+            if written not in (FORMAT - 1, FORMAT, FORMAT + 1):
+                raise ViewError(f"the view is written in format {written}, this version reads {FORMAT - 1} to {FORMAT + 1}")
             _, view = unpack(tuple[int, View], data)
         except (CodecError, ValueError) as error:
             raise error if isinstance(error, ViewError) else ViewError(f"the stored view cannot be read: {error}") from error
@@ -170,10 +174,41 @@ def first_view(cells: Sequence[CellInfo], groups: int = SLOTS) -> View:
 
 def add_cells(view: View, cells: Sequence[CellInfo]) -> View:
     """Cells join. They get the groups that nobody owns; what living cells own comes to them by `wanted_moves`."""
+    return _joined(view, cells, view.draining)
+
+
+def replace_cell(view: View, life: str, successor: CellInfo) -> View:
+    """A new life of the same cell joins, and the old one is to be emptied: its groups are wanted at its successor."""
+    if life not in view.by_life or view.by_life[life].name != successor.name:
+        raise ViewError(f"{life} is not in the view, or is another cell than {successor.name}")
+    return _joined(view, [successor], _with(view.draining, life))
+
+
+def drain_cell(view: View, life: str, *, wanted: bool = True) -> View:
+    """A cell is to lose its groups to the others (or, not `wanted`, may keep them again); what was moving to it stays."""
+    if life not in view.by_life:
+        raise ViewError(f"{life} is not in the view")
+    draining = _with(view.draining, life) if wanted else tuple(other for other in view.draining if other != life)
+    _check_names(view.cells, draining)
+    moves = tuple(move for move in view.moves if move.to not in draining)
+    return _next(view, view.cells, view.owner_lives, moves=moves, draining=draining)
+
+
+def _joined(view: View, cells: Sequence[CellInfo], draining: tuple[str, ...]) -> View:
     both = (*view.cells, *cells)
-    if len({cell.life for cell in both}) < len(both) or len({cell.name for cell in both}) < len(both):
+    _check_names(both, draining)
+    moves = tuple(move for move in view.moves if move.to not in draining)
+    return _next(view, both, view.owner_lives, moves=moves, draining=draining)
+
+
+def _with(lives: tuple[str, ...], life: str) -> tuple[str, ...]:
+    return lives if life in lives else (*lives, life)
+
+
+def _check_names(cells: Sequence[CellInfo], draining: Collection[str]) -> None:
+    staying = [cell.name for cell in cells if cell.life not in draining]
+    if len({cell.life for cell in cells}) < len(cells) or len(set(staying)) < len(staying):
         raise ViewError("two living cells of one life or of one name")
-    return _next(view, both, view.owner_lives)
 
 
 def remove_cell(view: View, life: str) -> View:
@@ -199,7 +234,8 @@ def begin_moves(view: View, moves: Sequence[Move]) -> View:
     for move in moves:
         target = view.by_life.get(move.to)
         owner = view.owner_lives[move.group] if 0 <= move.group < view.groups else None
-        if target is None or OWNERS_LABEL not in target.labels or owner in (None, move.to) or move.group in busy:
+        no_target = target is None or OWNERS_LABEL not in target.labels or move.to in view.draining
+        if no_target or owner in (None, move.to) or move.group in busy:
             raise ViewError(f"group {move.group} cannot move to {move.to}")
         busy.add(move.group)
     return _next(view, view.cells, view.owner_lives, moves=(*view.moves, *moves))
@@ -227,21 +263,30 @@ def set_override(view: View, group: int, name: str | None) -> View:
 
 def wanted_moves(view: View) -> list[Move]:
     """What would have to move for the placement to be as it should be: the coordinator begins a few of these at a time."""
-    wanted = _placed(view.cells, view.owner_lives, view.overrides)
+    wanted = _placed(view.cells, view.owner_lives, view.overrides, view.draining)
     busy = {move.group for move in view.moves}
     both = zip(view.owner_lives, wanted, strict=True)
     return [Move(group, to) for group, (owner, to) in enumerate(both) if to is not None and owner not in (None, to) and group not in busy]
 
 
-def _placed(cells: Sequence[CellInfo], owners: Sequence[str | None], overrides: Mapping[int, str]) -> tuple[str | None, ...]:
-    holders = [cell for cell in cells if OWNERS_LABEL in cell.labels]
+def _placed(
+    cells: Sequence[CellInfo], owners: Sequence[str | None], overrides: Mapping[int, str], draining: Collection[str]
+) -> tuple[str | None, ...]:
+    able = [cell for cell in cells if OWNERS_LABEL in cell.labels]
+    # Where all are to be emptied, they keep what they have: somebody must own it.
+    holders = [cell for cell in able if cell.life not in draining] or _one_a_name(able)
     if not holders:
         return (None,) * len(owners)
-    names: dict[str | None, str] = {cell.life: cell.name for cell in holders}
     lives = {cell.name: cell.life for cell in holders}
-    before = [names.get(owner) for owner in owners]
+    names: dict[str | None, str] = {cell.life: cell.name for cell in able}
+    # A successor takes what the old life of its cell has.
+    before = [name if (name := names.get(owner)) in lives else None for owner in owners]
     placed = place_groups({cell.name: cell.weight for cell in holders}, len(owners), before, overrides)
     return tuple(lives[name] for name in placed)
+
+
+def _one_a_name(cells: Sequence[CellInfo]) -> list[CellInfo]:
+    return list({cell.name: cell for cell in cells}.values())
 
 
 def _finish(view: View, groups: Collection[int], to: Mapping[int, str]) -> View:
@@ -259,12 +304,15 @@ def _next(
     undrained: tuple[str, ...] | None = None,
     moves: tuple[Move, ...] | None = None,
     overrides: Mapping[int, str] | None = None,
+    draining: tuple[str, ...] | None = None,
 ) -> View:
     """The view with these changes, the version after; groups that nobody owns are placed, epochs follow from the owners."""
     version = view.version + 1
     overrides = view.overrides if overrides is None else overrides
+    living = {cell.life for cell in cells}
+    draining = tuple(life for life in (view.draining if draining is None else draining) if life in living)
     if None in owners:
-        wanted = _placed(cells, owners, overrides)
+        wanted = _placed(cells, owners, overrides, draining)
         owners = [wanted[group] if owner is None else owner for group, owner in enumerate(owners)]
     cells = tuple(sorted(cells, key=lambda cell: cell.life))
     index: dict[str | None, int] = {cell.life: number for number, cell in enumerate(cells)} | {None: -1}
@@ -279,4 +327,5 @@ def _next(
         view.undrained if undrained is None else undrained,
         view.moves if moves is None else moves,
         overrides,
+        draining,
     )

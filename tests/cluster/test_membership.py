@@ -93,3 +93,27 @@ def test_processes_of_a_restored_copy_are_not_ours_to_kill(membership: Membershi
     assert Membership(cluster).unsealed() == [life]
     assert Membership(cluster).process(life) is None
     cluster.close()
+
+
+def test_a_cell_that_is_to_be_emptied_is_written_down_once_and_may_stay_after_all(membership: Membership) -> None:
+    first, second = membership.new_life("cell-1"), membership.new_life("cell-2")
+    membership.join(CellInfo(first, "cell-1"))
+    membership.join(CellInfo(second, "cell-2"))
+    assert membership.drain(first).draining == (first,)
+    assert membership.drain(first).version == 3
+    assert membership.drain(first, wanted=False).draining == ()
+
+
+def test_a_successor_gets_all_that_the_old_life_of_its_cell_has(membership: Membership) -> None:
+    old, other, new = (membership.new_life(name) for name in ("cell-1", "cell-2", "cell-1"))
+    membership.join(CellInfo(old, "cell-1"))
+    membership.join(CellInfo(other, "cell-2"))
+    info = CellInfo(new, "cell-1")
+    assert membership.replace(old, info).version == membership.replace(old, info).version == 3
+    while (view := membership.begin_moves(SHARDS)) is not None:
+        view = membership.end_moves({move.group for move in view.moves})
+    membership.seal(old)
+    left = membership.leave(old)
+    assert left is not None
+    assert left.draining == ()
+    assert set(left.owner_lives) == {new, other}

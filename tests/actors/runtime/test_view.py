@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.runtime.codec import pack
+from actors.runtime.codec import pack, unpack
 from actors.runtime.ring import SLOTS
 from actors.runtime.view import (
     FORMAT,
@@ -18,10 +18,12 @@ from actors.runtime.view import (
     ViewError,
     add_cells,
     begin_moves,
+    drain_cell,
     end_drain,
     end_moves,
     first_view,
     remove_cell,
+    replace_cell,
     set_override,
     wanted_moves,
     withdraw_moves,
@@ -219,13 +221,68 @@ def test_a_stored_view_is_read_as_it_was_written_and_is_small() -> None:
     assert len(first_view([cell("a"), cell("b")], 2).encode()) < 120
 
 
-def test_a_view_of_the_format_before_is_read_and_of_another_is_refused() -> None:
+def test_a_view_of_the_format_before_or_after_is_read_and_of_another_is_refused() -> None:
     view = three()
-    assert View.decode(pack((FORMAT - 1, view))) == view
-    with pytest.raises(ViewError, match="format 2"):
-        View.decode(pack((FORMAT + 1, view)))
-    with pytest.raises(ViewError, match="format -1"):
-        View.decode(pack((FORMAT - 2, view)))
+    for format in (FORMAT - 1, FORMAT, FORMAT + 1):
+        assert View.decode(pack((format, view))) == view
+    for format in (FORMAT + 2, FORMAT - 2):
+        with pytest.raises(ViewError, match=f"format {format}"):
+            View.decode(pack((format, view)))
+
+
+def test_what_the_next_format_adds_at_its_ends_is_passed_over() -> None:
+    view = three()
+    fields = unpack(list[object], pack(view))
+    cells = [[*unpack(list[object], pack(cell)), "later"] for cell in view.cells]
+    assert View.decode(pack((FORMAT + 1, [fields[0], cells, *fields[2:], "later"]))) == view
+    without_draining = fields[:-1]
+    assert View.decode(pack((FORMAT - 1, without_draining))) == view
+
+
+def test_a_cell_that_is_to_be_emptied_loses_its_groups_to_the_others_and_may_be_kept_after_all() -> None:
+    view = drain_cell(three(), "b.1")
+    assert view.draining == ("b.1",)
+    mine = {group for group, life in enumerate(view.owner_lives) if life == "b.1"}
+    moves = wanted_moves(view)
+    assert {move.group for move in moves} == mine
+    assert {move.to for move in moves} == {"a.1", "c.1"}
+    assert wanted_moves(end_moves(begin_moves(view, moves), mine)) == []
+    assert wanted_moves(drain_cell(view, "b.1", wanted=False)) == []
+    assert View.decode(view.encode()) == view
+
+
+def test_nothing_moves_to_a_cell_that_is_to_be_emptied_not_even_what_was_under_way() -> None:
+    view = three()
+    group = view.owner_lives.index("a.1")
+    moving = begin_moves(view, [Move(group, "b.1")])
+    assert drain_cell(moving, "b.1").moves == ()
+    with pytest.raises(ViewError):
+        begin_moves(drain_cell(view, "b.1"), [Move(group, "b.1")])
+    after = remove_cell(drain_cell(view, "b.1"), "c.1")
+    assert {after.owner_lives[g] for g, life in enumerate(view.owner_lives) if life == "c.1"} == {"a.1"}
+    with pytest.raises(ViewError):
+        drain_cell(view, "gone")
+
+
+def test_a_successor_of_the_same_name_takes_the_groups_of_the_life_before() -> None:
+    view = replace_cell(three(), "b.1", cell("b", 2))
+    assert view.version == 2
+    mine = {group for group, life in enumerate(view.owner_lives) if life == "b.1"}
+    moves = wanted_moves(view)
+    assert {(move.group, move.to) for move in moves} == {(group, "b.2") for group in mine}
+    done = remove_cell(end_moves(begin_moves(view, moves), mine), "b.1")
+    assert done.draining == ()
+    assert wanted_moves(done) == []
+    with pytest.raises(ViewError):
+        drain_cell(view, "b.1", wanted=False)
+    with pytest.raises(ViewError):
+        replace_cell(view, "a.1", cell("c", 2))
+
+
+def test_where_all_cells_are_to_be_emptied_each_keeps_what_it_has() -> None:
+    view = drain_cell(drain_cell(drain_cell(three(), "a.1"), "b.1"), "c.1")
+    assert wanted_moves(view) == []
+    assert None not in remove_cell(view, "a.1").owner_lives
 
 
 def test_a_view_that_contradicts_itself_is_refused() -> None:
