@@ -12,7 +12,7 @@ No Ray here: `Hands` starts and finds processes, `Membership` changes what is st
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from actors.runtime.view import CellInfo, View
@@ -118,7 +118,9 @@ class Supervisor:
         self._sleep = sleep
         self._silence_limit_s = silence_limit_s
         self._view_changes = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = asyncio.TaskGroup()
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._balancing: asyncio.Task[None] | None = None
         self.public_port = wanted.port
         self._port_known = asyncio.Event()
         self.children = {name: Child(name) for name in wanted.names}
@@ -131,17 +133,51 @@ class Supervisor:
         if self.public_port:
             self._port_known.set()
         await self._adopt()
-        # The first one decides which port it is, where none was named.
-        self._tasks = [self._own(self._keep(child), child.name) for child in self.children.values()]
-        self._tasks.append(self._own(self._balance(), "balance"))
-        await asyncio.gather(*self._tasks)
+        try:
+            async with self._tasks as tasks:
+                for child in self.children.values():
+                    # The first one decides which port it is, where none was named.
+                    self._keepers[child.name] = tasks.create_task(self._keep(child), name=child.name)
+                self._balancing = tasks.create_task(self._balance(), name="balance")
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
+
+    def want(self, names: Sequence[str], limit_s: float) -> None:
+        """From now on these cells are to run: new ones are started, others end in good order. Call it while `run` runs."""
+        if self.stopping:
+            return
+        for name in names:
+            if name not in self.children:
+                child = self.children[name] = Child(name)
+                self._keepers[name] = self._tasks.create_task(self._keep(child), name=name)
+        for name in set(self._keepers) - set(names):
+            self._tasks.create_task(self._dismiss(self.children[name], self._keepers.pop(name), limit_s), name=f"dismiss {name}")
+
+    async def _dismiss(self, child: Child, keeper: asyncio.Task[None], limit_s: float) -> None:
+        """End a cell that is wanted no more; tried until it is gone for sure."""
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        pauses = Pauses(asyncio.get_running_loop().time)
+        while not await self._ended(child, limit_s):
+            await self._sleep(pauses.next())
+        del self.children[child.name]
+        _log.info("cell_dismissed", cell=child.name)
+
+    async def _ended(self, child: Child, limit_s: float) -> bool:
+        try:
+            await self._end(child, limit_s)
+        except StartProblem as problem:
+            child.problem = str(problem)
+            return False
+        return True
 
     async def stop(self, limit_s: float) -> None:
         """End all cells in good order, by force after `limit_s`; seal them, and leave an empty view."""
         self.stopping = True
-        for task in self._tasks:
+        tasks = [*self._keepers.values(), *([self._balancing] if self._balancing is not None else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(self._end(child, limit_s) for child in self.children.values()))
 
     async def _end(self, child: Child, limit_s: float) -> None:
@@ -154,9 +190,6 @@ class Supervisor:
                 _log.warning("cell_did_not_stop", cell=child.name, reason=repr(error))
         if child.life:
             await self._bury(child)
-
-    def _own(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        return asyncio.get_running_loop().create_task(work, name=name)
 
     async def _adopt(self) -> None:
         view = self._membership.view()

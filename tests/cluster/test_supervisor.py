@@ -147,9 +147,7 @@ class Town:
     async def crash(self) -> None:
         """The supervisor's own process dies; cells go on."""
         self.task.cancel()
-        for task in self.supervisor._tasks:
-            task.cancel()
-        await asyncio.gather(self.task, *self.supervisor._tasks, return_exceptions=True)
+        await asyncio.gather(self.task, return_exceptions=True)
 
 
 def play(folder: Path, scenario: Callable[[Path], Coroutine[Any, Any, None]]) -> None:
@@ -296,6 +294,57 @@ def test_a_cell_that_does_not_act_on_a_view_is_ended(tmp_path: Path, monkeypatch
         await town.until(lambda: deaf.life in town.machine.killed and child.restarts == 1)
         assert child.problem == "the disk is gone"
         await town.until_settled()
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_cells_that_are_wanted_later_are_started_and_get_their_part(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 1)
+        await town.until_settled()
+        town.supervisor.want(["cell-1", "cell-2"], 1.0)
+        await town.until_settled()
+        assert set(town.supervisor.children) == {"cell-1", "cell-2"}
+        assert sorted(town.shares().values()) == [2, 2]
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_a_cell_that_is_wanted_no_more_ends_in_good_order_and_others_get_its_part(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        leaving = town.machine.of("cell-2")
+        town.supervisor.want(["cell-1"], 1.0)
+        await town.until(lambda: set(town.supervisor.children) == {"cell-1"})
+        assert leaving.stopped
+        assert town.membership.unsealed() == [town.machine.of("cell-1").life]
+        assert town.shares() == {town.machine.of("cell-1").life: SHARDS}
+        town.supervisor.want(["cell-1", "cell-2"], 1.0)
+        await town.until_settled()
+        assert town.machine.of("cell-2").life != leaving.life
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_a_cell_that_cannot_be_ended_is_ended_later_and_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        leaving = town.machine.of("cell-2").life
+        kill = town.machine.kill
+
+        async def hang(life: str, process: ProcessId | None) -> None:
+            monkeypatch.setattr(town.machine, "kill", kill)
+            raise StartProblem("it hangs in the kernel")
+
+        monkeypatch.setattr(town.machine, "kill", hang)
+        town.supervisor.want(["cell-1"], 1.0)
+        await town.until(lambda: set(town.supervisor.children) == {"cell-1"})
+        assert leaving not in town.membership.unsealed()
         await town.supervisor.stop(1.0)
 
     play(tmp_path, scenario)

@@ -1,0 +1,111 @@
+"""Which cells are wanted on which nodes of Ray: plain rules over what the nodes say of themselves. No Ray here.
+
+A node says what it is for by labels (`warbler node` sets them): `warbler-roles` (``edge``, ``chat``, ``gpu``, joined by ``-``;
+``none``: no cells), `warbler-zone`, `warbler-cells` (how many cells) and `warbler-host` (the name by which clients reach it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from cluster.problems import StartProblem
+
+ROLES_LABEL = "warbler-roles"
+ZONE_LABEL = "warbler-zone"
+CELLS_LABEL = "warbler-cells"
+HOST_LABEL = "warbler-host"
+ROLES = ("edge", "chat", "gpu")
+NO_ROLES = "none"
+DEFAULT_ROLES = ("edge", "chat")
+UNIT = "warbler"
+"""The custom resource of a node: a cell takes one of it, so that Ray's autoscaler sees the node is in use."""
+UNITS = 1000
+"""How many units a node has: more than cells, always, so that cells are placed by us alone."""
+
+
+class Node(NamedTuple):
+    """A living node of Ray."""
+
+    id: str
+    address: str
+    labels: Mapping[str, str] = {}
+    units: float = 0.0
+    """What it has of the resource `UNIT`."""
+    is_head: bool = False
+
+
+class WantedCell(NamedTuple):
+    """A cell that is to run, and where."""
+
+    name: str
+    node: str = ""
+    """The id of its node; empty: there is one node only."""
+    labels: tuple[str, ...] = DEFAULT_ROLES
+    zone: str = ""
+    address: str = "127.0.0.1"
+    """Where its links listen."""
+    public_host: str = ""
+    """Where clients reach its node; empty: not known."""
+    units: float = 0.0
+
+
+def roles_of(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """What a node with these labels is for. Raises `StartProblem` for a word that is no role."""
+    text = labels.get(ROLES_LABEL, "-".join(DEFAULT_ROLES))
+    if text == NO_ROLES:
+        return ()
+    found = tuple(part for part in text.split("-") if part)
+    unknown = sorted(set(found) - set(ROLES))
+    if unknown or not found:
+        raise StartProblem(f"{text!r} names no roles: join {', '.join(ROLES)} by `-`, or write `{NO_ROLES}`.")
+    return tuple(role for role in ROLES if role in found)
+
+
+def cells_on(node: Node, cells_each: int) -> int:
+    """How many cells a node is to have: what it says, else the setting; one, where it only scores."""
+    roles = roles_of(node.labels)
+    if not roles:
+        return 0
+    said = node.labels.get(CELLS_LABEL, "")
+    if said and not said.isdigit():
+        raise StartProblem(f"The label {CELLS_LABEL} of the node {node.address} is {said!r}; it is a number.")
+    return int(said) if said else cells_each if set(roles) != {"gpu"} else 1
+
+
+def wanted_cells(nodes: Iterable[Node], cells_each: int) -> tuple[WantedCell, ...]:
+    """All cells: the first ones of all nodes before the second ones, those with an edge first."""
+    every = [
+        (number, "edge" not in roles_of(node.labels), _cell(node, number))
+        for node in nodes
+        for number in range(1, cells_on(node, cells_each) + 1)
+    ]
+    return tuple(cell for *_, cell in sorted(every, key=lambda row: (row[1], row[0], row[2].name)))
+
+
+def _cell(node: Node, number: int) -> WantedCell:
+    return WantedCell(
+        f"cell-{short_id(node.id)}-{number}",
+        node.id,
+        roles_of(node.labels),
+        node.labels.get(ZONE_LABEL, ""),
+        node.address,
+        node.labels.get(HOST_LABEL, ""),
+        min(node.units, 1.0),
+    )
+
+
+def short_id(node: str) -> str:
+    """A node's id in short. Not its beginning, since ids that are given by hand begin alike."""
+    return hashlib.sha256(node.encode()).hexdigest()[:5]
+
+
+def check_machines(nodes: Iterable[Node], nodes_share_this_machine: bool) -> None:
+    """Raises `StartProblem` where the embedded store would be on more than one machine."""
+    addresses = sorted({node.address for node in nodes if roles_of(node.labels)})
+    if len(addresses) > 1 and not nodes_share_this_machine:
+        raise StartProblem(
+            f"The nodes are {len(addresses)} machines ({', '.join(addresses)}), and the embedded store is for one machine: more than one "
+            "means Cassandra. Where all of them share this machine and its data folder, say so with --nodes-share-this-machine."
+        )

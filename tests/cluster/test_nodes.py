@@ -1,0 +1,62 @@
+"""Where cells are wanted: by what nodes say of themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.nodes import CELLS_LABEL, HOST_LABEL, ROLES_LABEL, ZONE_LABEL, Node, check_machines, roles_of, wanted_cells
+from cluster.problems import StartProblem
+
+
+def node(number: int, **labels: str) -> Node:
+    keys = {"roles": ROLES_LABEL, "zone": ZONE_LABEL, "cells": CELLS_LABEL, "host": HOST_LABEL}
+    return Node(f"id{number}", f"10.0.0.{number}", {keys[name]: value for name, value in labels.items()}, units=1000.0)
+
+
+def test_a_node_that_says_nothing_has_as_many_cells_as_the_setting_says_for_clients_and_rooms() -> None:
+    found = wanted_cells([node(1)], 3)
+    assert [(cell.node, cell.labels, cell.zone, cell.address) for cell in found] == [("id1", ("edge", "chat"), "", "10.0.0.1")] * 3
+    assert len({cell.name for cell in found}) == 3
+
+
+def test_cells_have_the_roles_zone_number_and_public_name_of_their_node() -> None:
+    (cell,) = wanted_cells([node(1, roles="chat", zone="b", cells="1", host="chat.example")], 5)
+    assert (cell.labels, cell.zone, cell.public_host, cell.units) == (("chat",), "b", "chat.example", 1.0)
+
+
+def test_a_node_that_only_scores_has_one_cell_and_one_without_roles_has_none() -> None:
+    found = wanted_cells([node(1, roles="gpu"), node(2, roles="none")], 4)
+    assert [(cell.node, cell.labels) for cell in found] == [("id1", ("gpu",))]
+
+
+def test_cells_are_started_over_all_nodes_first_and_those_with_an_edge_before_others() -> None:
+    found = wanted_cells([node(1, roles="chat"), node(2), node(3)], 2)
+    assert [cell.name[-1] for cell in found[:4]] == ["1", "1", "2", "2"]
+    assert {cell.node for cell in found[:2]} == {"id2", "id3"}
+    assert {cell.node for cell in found[4:]} == {"id1"}
+
+
+def test_names_stay_whatever_other_nodes_there_are() -> None:
+    alone = {cell.name for cell in wanted_cells([node(1)], 2)}
+    assert alone < {cell.name for cell in wanted_cells([node(2), node(1)], 2)}
+
+
+def test_roles_are_told_in_one_order_and_a_word_that_is_no_role_is_refused() -> None:
+    assert roles_of({ROLES_LABEL: "chat-edge"}) == ("edge", "chat")
+    with pytest.raises(StartProblem, match="'chat-database' names no roles"):
+        roles_of({ROLES_LABEL: "chat-database"})
+
+
+def test_a_number_of_cells_that_is_no_number_is_refused() -> None:
+    with pytest.raises(StartProblem, match=r"10\.0\.0\.1 is 'many'"):
+        wanted_cells([node(1, cells="many")], 1)
+
+
+def test_more_than_one_machine_is_refused_unless_the_nodes_are_said_to_share_one() -> None:
+    with pytest.raises(StartProblem, match=r"2 machines \(10\.0\.0\.1, 10\.0\.0\.2\).* means Cassandra\..*--nodes-share-this-machine"):
+        check_machines([node(1), node(2)], False)
+    check_machines([node(1), node(2)], True)
+
+
+def test_several_nodes_of_one_address_and_nodes_without_cells_are_no_second_machine() -> None:
+    check_machines([node(1), node(1)._replace(id="other"), node(2, roles="none")], False)
