@@ -125,7 +125,7 @@ class Accepting:
             peer.send(welcome)
             peer.trust()
             self._listener.known(peer)
-            self._inbound = self._listener.links.accept(life, peer)
+            self._inbound = self._listener.links.accept(life, peer, self._handshake.agreed)
 
     def ended(self, peer: PeerSocket) -> None:
         """Answers on their way are dropped."""
@@ -265,7 +265,7 @@ class PeerDialing:
         self._handshake.welcomed(bytes(data))
         peer.trust()
         self._trusted_at = self._loop.time()
-        self._link.connected(peer)
+        self._link.connected(peer, self._handshake.agreed)
 
     def ended(self, peer: PeerSocket) -> None:
         """Everything on the connection ends; try again."""

@@ -83,7 +83,8 @@ class DialerHandshake:
     def __init__(self, secret: bytes, life: str, to: str, version: int = LINK_VERSION) -> None:
         self._secret = checked(secret)
         self._hello = Hello(MAGIC, version, life, to, secrets.token_bytes(NONCE_BYTES))
-        self._agreed = 0
+        self.agreed = 0
+        """The link version agreed on; 0 until then."""
 
     def hello(self) -> bytes:
         """The first message."""
@@ -100,13 +101,13 @@ class DialerHandshake:
             raise Refused(BAD_FRAME, "no nonce")
         if not hmac.compare_digest(challenge.proof, proof_of(self._secret, "acceptor", self._hello, agreed, challenge.nonce)):
             raise Refused(NOT_TRUSTED, "the secret is another one")
-        self._agreed = agreed
+        self.agreed = agreed
         return pack(Proof(proof_of(self._secret, "dialer", self._hello, agreed, challenge.nonce)))
 
     def welcomed(self, data: bytes) -> None:
         """The acceptor trusts us. Raises `Refused` for anything else."""
         welcome = _read(Welcome, data)
-        if not self._agreed or welcome.version != self._agreed:
+        if not self.agreed or welcome.version != self.agreed:
             raise Refused(OTHER_VERSION, "welcomed to another version")
 
 
@@ -119,7 +120,8 @@ class AcceptorHandshake:
         self._mine = version
         self._nonce = secrets.token_bytes(NONCE_BYTES)
         self._hello: Hello | None = None
-        self._agreed = 0
+        self.agreed = 0
+        """The link version agreed on; 0 until then."""
 
     def greeted(self, data: bytes) -> bytes:
         """The challenge for a hello. Raises `Refused`."""
@@ -131,7 +133,7 @@ class AcceptorHandshake:
             raise Refused(OTHER_VERSION, f"link version {hello.version} is not spoken here, {self._mine} is")
         if hello.to != self._life or hello.life == self._life:
             raise Refused(OTHER_LIFE, "another life is here")
-        self._hello, self._agreed = hello, agreed
+        self._hello, self.agreed = hello, agreed
         return pack(Challenge(agreed, self._nonce, proof_of(self._secret, "acceptor", hello, agreed, self._nonce)))
 
     def proved(self, data: bytes) -> tuple[str, bytes]:
@@ -139,10 +141,10 @@ class AcceptorHandshake:
         hello = self._hello
         if hello is None:
             raise Refused(BAD_FRAME, "a proof before hello")
-        expected = proof_of(self._secret, "dialer", hello, self._agreed, self._nonce)
+        expected = proof_of(self._secret, "dialer", hello, self.agreed, self._nonce)
         if not hmac.compare_digest(_read(Proof, data).proof, expected):
             raise Refused(NOT_TRUSTED, "the secret is another one")
-        return hello.life, pack(Welcome(self._agreed))
+        return hello.life, pack(Welcome(self.agreed))
 
 
 def proof_of(secret: bytes, role: str, hello: Hello, agreed: int, nonce: bytes) -> bytes:

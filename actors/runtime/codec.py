@@ -83,7 +83,13 @@ class Receipt(Plain, frozen=True, gc=False, array_like=True, tag="r"):
     refused: list[Refusal] = []
 
 
-Frame = Batch | Answers | Receipt
+class Control(Plain, frozen=True, gc=False, array_like=True, tag="c"):
+    """From cell to cell, no actor's business: beats and views. Goes past the lanes; spoken from link version 2 on."""
+
+    body: bytes
+
+
+Frame = Batch | Answers | Receipt | Control
 
 
 def all_messages(package: str = "actors.") -> list[type[Message]]:
@@ -115,7 +121,7 @@ class Codec:
         _check_names(kinds)
         union: Any = Union[kinds]  # noqa: UP007  (made at run time)
         self._encoder = msgspec.msgpack.Encoder()
-        self._frames: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Batch | Answers | Receipt)
+        self._frames: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Batch | Answers | Receipt | Control)
         self._raw_items = msgspec.msgpack.Decoder(list[tuple[Targets, int, msgspec.Raw]])
         try:
             self._items: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(list[tuple[Targets, int, union]])
@@ -147,7 +153,7 @@ class Codec:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CodecError(str(error)) from error
 
-    def encode_frame(self, frame: Answers | Receipt) -> bytes:
+    def encode_frame(self, frame: Answers | Receipt | Control) -> bytes:
         """The bytes of a frame."""
         return self._encoder.encode(frame)
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from actors.errors import ChatError, ErrorReport, Overloaded, Unavailable, Unknown
 from actors.runtime.actor import ActorId, Request
-from actors.runtime.codec import Answer, Answers, Batch, Codec, CodecError, Receipt, Refusal, Targets
+from actors.runtime.codec import Answer, Answers, Batch, Codec, CodecError, Control, Receipt, Refusal, Targets
 from actors.runtime.lane import BULK, MAIN, Lane, Limits, OutOfStep
-from actors.runtime.link import Wire
+from actors.runtime.link import CONTROL_VERSION, LINK_VERSION, NOBODY, Overseer, Wire
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise
 from actors.runtime.remote import Local
@@ -37,6 +37,8 @@ class Inbound:
         on_newer_view: Callable[[int], None],
         limits: Limits,
         version: int,
+        overseer: Overseer = NOBODY,
+        spoken: int = LINK_VERSION,
     ) -> None:
         self.peer = peer
         self.version = version
@@ -48,6 +50,8 @@ class Inbound:
         self._local = local
         self._on_newer_view = on_newer_view
         self._limits = limits
+        self._overseer = overseer
+        self._spoken = spoken
         self._lanes: tuple[Lane[Answer], Lane[Answer]] = (Lane(limits), Lane(limits))
         # Frames of items taken so far, per lane: the next must be the one after.
         self._taken = [0, 0]
@@ -63,8 +67,17 @@ class Inbound:
             self._take(self._wire, frame)
         elif isinstance(frame, Receipt):
             self._landed(frame)
+        elif isinstance(frame, Control):
+            self._overseer.control(self.peer, frame.body)
         else:
             raise OutOfStep("answers came on a connection on which this end has asked nothing")
+
+    def control(self, body: bytes) -> bool:
+        """Send past everything that waits; False where the connection has ended, or the peer is of a version without it."""
+        if self._wire is None or self._spoken < CONTROL_VERSION:
+            return False
+        self._wire.send(self._codec.encode_frame(Control(body)))
+        return True
 
     def disconnected(self) -> None:
         """The connection broke, or is to end: answers that come later go nowhere."""

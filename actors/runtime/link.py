@@ -24,15 +24,17 @@ from typing import Any, Protocol
 
 from actors.errors import Overloaded, Unavailable, Unknown
 from actors.runtime.actor import ActorId, R, Request
-from actors.runtime.codec import Answer, Answers, Codec, CodecError, Encoded, OutItem, Receipt, targets
+from actors.runtime.codec import Answer, Answers, Codec, CodecError, Control, Encoded, OutItem, Receipt, targets
 from actors.runtime.lane import BULK, MAIN, Lane, Limits, OutOfStep
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise, rejected
 from actors.runtime.remote import Local
 from actors.runtime.scheduler import Scheduler, Timer
 
-LINK_VERSION = 1
+LINK_VERSION = 2
 """Version of frames and hello; a peer of this one or of the one before is accepted, and of the next if it accepts us."""
+CONTROL_VERSION = 2
+"""From this version on a peer understands `Control` frames."""
 PATIENCE_S = 1.0
 """How long items wait for a connection; the view drops a dead life in about that time."""
 TARGET_BYTES = 32
@@ -54,6 +56,27 @@ class Wire(Protocol):
         """End the connection; `disconnected` follows or has happened."""
 
 
+class Overseer(Protocol):
+    """Who looks after the links of a cell: hears what is no actor's business."""
+
+    def control(self, life: str, body: bytes) -> None:
+        """A control frame came from that life. Raises `CodecError` where it is wrong: the connection ends."""
+
+    def linked(self, life: str, up: bool) -> None:
+        """A connection with that life, made by either side, stands (and both ends have proved who they are), or has ended."""
+
+
+class Nobody:
+    """An `Overseer` that looks away."""
+
+    def control(self, life: str, body: bytes) -> None:
+        """See `Overseer`."""
+
+    def linked(self, life: str, up: bool) -> None:
+        """See `Overseer`."""
+
+
+NOBODY = Nobody()
 Entry = tuple[OutItem, Message, int]
 """What is queued: the encoded item, the message for reports, its number among the asks or 0."""
 
@@ -83,6 +106,7 @@ class Link:
         local: Local,
         on_newer_view: Callable[[int], None],
         limits: Limits,
+        overseer: Overseer = NOBODY,
     ) -> None:
         self.me = me
         self.peer = peer
@@ -94,10 +118,12 @@ class Link:
         self._local = local
         self._on_newer_view = on_newer_view
         self._limits = limits
+        self._overseer = overseer
         self._lanes: tuple[Lane[Entry], Lane[Entry]] = (Lane(limits), Lane(limits))
         self._asks: dict[int, _Pending] = {}
         self._last_ask = 0
         self._wire: Wire | None = None
+        self._spoken = 0
         self._flush_is_due = False
         self._failed: list[tuple[Sequence[ActorId], Message, str]] = []
         # Whether something was shed and the cell has not been told since.
@@ -134,6 +160,13 @@ class Link:
         self._flush_soon()
         return promise
 
+    def control(self, body: bytes) -> bool:
+        """Send past everything that waits; False where there is no connection, or the peer is of a version without it."""
+        if self._wire is None or self._spoken < CONTROL_VERSION:
+            return False
+        self._wire.send(self._codec.encode_frame(Control(body)))
+        return True
+
     def close(self) -> None:
         """The life is gone, or this cell ends: everything ends as if the connection broke, and nothing waits any more."""
         self._closed = True
@@ -148,6 +181,11 @@ class Link:
         """Whether there is a connection."""
         return self._wire is not None
 
+    @property
+    def is_old(self) -> bool:
+        """Whether the peer is there and of a version that sends no beats."""
+        return self._wire is not None and self._spoken < CONTROL_VERSION
+
     def waiting(self) -> tuple[int, int]:
         """Items and bytes that wait on both lanes, for people."""
         (items, size), (bulk_items, bulk_size) = (lane.waiting() for lane in self._lanes)
@@ -155,11 +193,12 @@ class Link:
 
     # --- the transport's side ----------------------------------------------------------------------------------------
 
-    def connected(self, wire: Wire) -> None:
-        """A connection to the life stands, and both ends have proved who they are."""
+    def connected(self, wire: Wire, spoken: int = LINK_VERSION) -> None:
+        """A connection to the life stands, and both ends have proved who they are. `spoken`: the version agreed on."""
         if self._closed:
             wire.close()
             return
+        self._spoken = spoken
         old, self._wire = self._wire, wire
         if old is not None:
             old.close()
@@ -168,6 +207,7 @@ class Link:
         if self._owes_heads:
             self._tell_owed()
         self._flush()
+        self._overseer.linked(self.peer, True)
 
     def received(self, wire: Wire, data: bytes | bytearray | memoryview) -> None:
         """A frame from the life. Raises `CodecError` or `OutOfStep` where it is wrong: end the connection."""
@@ -178,6 +218,8 @@ class Link:
             self._landed(frame)
         elif isinstance(frame, Answers):
             self._answered(wire, frame)
+        elif isinstance(frame, Control):
+            self._overseer.control(self.peer, frame.body)
         else:
             raise OutOfStep("a batch came back on a connection that only this end sends batches on")
 
@@ -188,6 +230,7 @@ class Link:
         self._wire = None
         self._hope = self._scheduler.later(PATIENCE_S, self._give_up)
         self._break(told=True)
+        self._overseer.linked(self.peer, False)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from actors.runtime.actor import ActorId, R, Request
 from actors.runtime.codec import Codec, Encoded
 from actors.runtime.inbound import Inbound
 from actors.runtime.lane import Limits
-from actors.runtime.link import Link, Wire
+from actors.runtime.link import LINK_VERSION, NOBODY, Link, Overseer, Wire
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise, rejected
 from actors.runtime.remote import Local
@@ -50,6 +50,7 @@ class Links:
         self.life = life
         self.version = 0
         """The view that was adopted last."""
+        self._overseer: Overseer = NOBODY
         self._codec = codec
         self._scheduler = scheduler
         self._local = local
@@ -87,6 +88,19 @@ class Links:
 
     # --- the cluster's side ------------------------------------------------------------------------------------------
 
+    def oversee(self, overseer: Overseer) -> None:
+        """Tell it of control frames and of links that come and go; before the first view is adopted."""
+        self._overseer = overseer
+
+    def control(self, life: str, body: bytes) -> bool:
+        """A control frame for that life, on whichever connection there is. False where there is none that takes it."""
+        link, inbound = self._links.get(life), self._inbound.get(life)
+        return (link is not None and link.control(body)) or (inbound is not None and inbound.control(body))
+
+    def old_peers(self) -> list[str]:
+        """Lives that are connected and of a version that sends no beats."""
+        return [life for life, link in self._links.items() if link.is_old]
+
     def adopt(self, view: View) -> None:
         """Route by this view: links to new lives are opened, to lives that left closed. An older view is ignored."""
         if view.version < self.version:
@@ -102,14 +116,26 @@ class Links:
         for inbound in self._inbound.values():
             inbound.version = view.version
 
-    def accept(self, life: str, wire: Wire) -> Inbound:
+    def accept(self, life: str, wire: Wire, spoken: int = LINK_VERSION) -> Inbound:
         """A connection that a life has made and proved to be its own. An older one of that life ends."""
         old = self._inbound.get(life)
-        inbound = Inbound(life, wire, self._codec, self._scheduler, self._local, self._on_newer_view, self._limits, self.version)
+        inbound = Inbound(
+            life,
+            wire,
+            self._codec,
+            self._scheduler,
+            self._local,
+            self._on_newer_view,
+            self._limits,
+            self.version,
+            self._overseer,
+            spoken,
+        )
         self._inbound[life] = inbound
         if old is not None:
             old.disconnected()
             self._past.update(_named_in(old.counters))
+        self._overseer.linked(life, True)
         return inbound
 
     def hung_up(self, inbound: Inbound) -> None:
@@ -118,6 +144,7 @@ class Links:
         if self._inbound.get(inbound.peer) is inbound:
             del self._inbound[inbound.peer]
             self._past.update(_named_in(inbound.counters))
+            self._overseer.linked(inbound.peer, False)
 
     def close(self) -> None:
         """End all connections; what waits is reported as it is for a broken one."""
@@ -152,7 +179,7 @@ class Links:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _open(self, cell: CellInfo) -> None:
-        link = Link(self.life, cell.life, self._codec, self._scheduler, self._local, self._on_newer_view, self._limits)
+        link = Link(self.life, cell.life, self._codec, self._scheduler, self._local, self._on_newer_view, self._limits, self._overseer)
         link.version = self.version
         self._links[cell.life] = link
         self._dialings[cell.life] = self._dial(cell, link)

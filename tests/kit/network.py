@@ -95,11 +95,15 @@ class Network:
         """A connection from `a` to `b`, if it is possible now."""
         if a not in self._links or b not in self._links or self.is_cut(a, b) or self.is_cut(b, a):
             return None
-        if agree_version(self._versions[a], self._versions[b]) is None:
+        if not self.spoken(a, b):
             return None
         connection = Connection(self, a, b, link, self._links[b], on_end)
         self._connections.append(connection)
         return connection
+
+    def spoken(self, a: str, b: str) -> int:
+        """The link version that two lives agree on; 0 where they cannot."""
+        return agree_version(self._versions[a], self._versions[b]) or 0
 
     def is_cut(self, a: str, b: str) -> bool:
         """Whether nothing passes from `a` to `b`."""
@@ -134,8 +138,9 @@ class Connection:
         self._on_end = on_end
         self._to_b = Direction(network, self, a, b, self._at_b)
         self._to_a = Direction(network, self, b, a, self._at_a)
-        self._inbound: Inbound = links.accept(a, self._to_a)
-        link.connected(self._to_b)
+        spoken = network.spoken(a, b)
+        self._inbound: Inbound = links.accept(a, self._to_a, spoken)
+        link.connected(self._to_b, spoken)
 
     def _at_a(self, frame: bytes) -> None:
         self._link.received(self._to_b, frame)
