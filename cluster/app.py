@@ -91,7 +91,7 @@ class CellApp:
         parts = Parts(self.chat, self.store, self.links, self._verdicts, self.lag)
         self.doors = Doors(self.settings, self.who.name, parts, Probe(self.chat, self.store, self.who.name))
         self.accounts = Accounts(self.asker, self.doors.passwords)
-        return CellInfo(self.who.life, self.who.name, url=await self._listener.start())
+        return CellInfo(self.who.life, self.who.name, self.who.labels, await self._listener.start(self.who.address), self.who.zone)
 
     @property
     def asker(self) -> Asker:

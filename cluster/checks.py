@@ -21,8 +21,8 @@ from cluster.check_delivery import ask_health
 from cluster.data_folder import open_folder
 from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
-from cluster.processes import session_members
-from cluster.ray_environment import ray_folder, read_instance
+from cluster.ray_environment import ray_folder
+from cluster.ray_instance import running
 from cluster.settings import Settings
 
 LEAST_FILES = 1024
@@ -82,8 +82,7 @@ def check_port(settings: Settings) -> Finding:
     problem = port_problem(settings.host, settings.port)
     if problem is None:
         return Finding("port", "ok", f"{where} is free")
-    instance = read_instance(settings)
-    if instance is not None and session_members(instance.session):
+    if running(settings) is not None:
         return Finding("port", "ok", f"{where} is used, and this server is running")
     return Finding("port", "wrong", f"{where}: {problem}", "Stop what uses it, or choose another with --port.")
 
@@ -143,8 +142,7 @@ def check_fsync(settings: Settings) -> Finding:
 
 def check_delivery(settings: Settings) -> Finding:
     """Whether a server that runs takes a post and hands it on. With several cells: the one that takes the connection."""
-    instance = read_instance(settings)
-    if instance is None or not session_members(instance.session):
+    if running(settings) is None:
         return Finding("delivery", "ok", "the server of this data folder is not running")
     if settings.port == 0:
         return Finding("delivery", "warning", "not asked: the port is not known", "Name it: `warbler status` shows it, --port takes it.")

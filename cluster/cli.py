@@ -20,6 +20,8 @@ COMMANDS = {
     "doctor": ("cluster.commands.doctor", "command", "Look for what is wrong with this machine, and say how to mend it."),
     "accounts": ("cluster.commands.accounts", "command", "Make, change, disable accounts."),
     "cert": ("cluster.commands.cert", "command", "Make a self-signed TLS certificate."),
+    "secrets": ("cluster.commands.secrets", "command", "Make the keys that all nodes of a cluster share."),
+    "node": ("cluster.commands.node", "command", "Start Ray on this machine, as a node of a cluster."),
     "backup": ("cluster.commands.backup", "backup", "Copy the data into a folder, while the server runs or not."),
     "restore": ("cluster.commands.backup", "restore", "Make a data folder of a backup."),
     "bench": ("cluster.bench.cli", "bench", "Measure against a bare relay."),

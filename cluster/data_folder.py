@@ -20,6 +20,7 @@ from actors.store.opening import CannotOpen, DiskFull
 from actors.store.seal import MasterKey
 from actors.store.store import StoreError
 from cluster.problems import StartProblem
+from cluster.secrets_folder import read_secrets
 from cluster.settings import Settings
 
 LINK_SECRET = "link_secret"
@@ -39,13 +40,15 @@ class OpenFolder(NamedTuple):
 
 def prepare(settings: Settings) -> None:
     """Make the data folder where it is new, and check that this server can use it. Raises `StartProblem`."""
+    if settings.secrets is not None:
+        read_secrets(settings.secrets)
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_space(settings)
-        data_folder.prepare(settings.data, settings.shard_count, int(time.time() * 1000), settings.key_file)
+        data_folder.prepare(settings.data, settings.shard_count, int(time.time() * 1000), settings.master_key_file)
         for inner in ("log", "run"):
             (settings.data / inner).mkdir(mode=0o700, exist_ok=True)
-        opened = data_folder.open_folder(settings.data, settings.key_file)
+        opened = data_folder.open_folder(settings.data, settings.master_key_file)
     except StoreError as error:
         raise StartProblem(str(error)) from error
     except OSError as error:
@@ -58,11 +61,12 @@ def prepare(settings: Settings) -> None:
 
 
 def open_folder(settings: Settings) -> OpenFolder:
-    """Open a data folder that was prepared. Raises `CannotOpen` and its kin."""
+    """Open a data folder that was prepared. Raises `CannotOpen` and its kin, `StartProblem` where secrets are missing."""
     if not is_complete(settings.data):
         raise CannotOpen(f"There is no Warbler data in {settings.data}.")
-    opened = data_folder.open_folder(settings.data, settings.key_file)
-    return OpenFolder(settings.data, opened.cluster, opened.master, opened.cluster.setting(LINK_SECRET) or b"")
+    secret = read_secrets(settings.secrets).link_secret if settings.secrets is not None else b""
+    opened = data_folder.open_folder(settings.data, settings.master_key_file)
+    return OpenFolder(settings.data, opened.cluster, opened.master, secret or opened.cluster.setting(LINK_SECRET) or b"")
 
 
 def _check_space(settings: Settings) -> None:

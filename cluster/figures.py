@@ -6,10 +6,17 @@ from typing import NamedTuple, TypedDict
 
 
 class Identity(NamedTuple):
-    """Which cell this is."""
+    """Which cell this is, and where."""
 
     name: str
     life: str
+    labels: tuple[str, ...] = ("edge", "chat")
+    """What it hosts."""
+    zone: str = ""
+    address: str = "127.0.0.1"
+    """Where its links listen."""
+    public_host: str = ""
+    """By what name clients reach its machine; empty: not known."""
 
 
 class CellStats(TypedDict):

@@ -23,6 +23,8 @@ UNIT = "warbler"
 """The custom resource of a node: a cell takes one of it, so that Ray's autoscaler sees the node is in use."""
 UNITS = 1000
 """How many units a node has: more than cells, always, so that cells are placed by us alone."""
+ROOM = "warbler_chat"
+"""The custom resource, one of it, of a node for rooms and users. Nothing takes it: by it the autoscaler is asked for nodes."""
 
 
 class Node(NamedTuple):
@@ -61,6 +63,11 @@ def roles_of(labels: Mapping[str, str]) -> tuple[str, ...]:
     if unknown or not found:
         raise StartProblem(f"{text!r} names no roles: join {', '.join(ROLES)} by `-`, or write `{NO_ROLES}`.")
     return tuple(role for role in ROLES if role in found)
+
+
+def resources_of(labels: Mapping[str, str]) -> dict[str, int]:
+    """The custom resources of a node with these labels."""
+    return {UNIT: UNITS, ROOM: 1} if "chat" in roles_of(labels) else {UNIT: UNITS}
 
 
 def cells_on(node: Node, cells_each: int) -> int:

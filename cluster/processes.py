@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -21,22 +22,46 @@ class ProcessId(NamedTuple):
 
     pid: int
     started: str
+    space: str = ""
+    """The name space of its number, where the system has such: in another one the number is somebody else's."""
 
     def text(self) -> str:
         """The form in which it is stored."""
-        return f"{self.pid} {self.started}"
+        return f"{self.pid} {self.started}@{self.space}"
 
     @classmethod
     def parse(cls, text: str) -> ProcessId:
         """From its stored form; raises `ValueError`."""
-        pid, _, started = text.partition(" ")
-        return cls(int(pid), started)
+        pid, _, rest = text.partition(" ")
+        started, _, space = rest.partition("@")
+        return cls(int(pid), started, space)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it can be looked at and ended from here."""
+        return self.space in ("", pid_space())
 
 
 def identify(pid: int) -> ProcessId | None:
     """The process of that number now; None where there is none, or only its remains."""
     started = _started(pid)
-    return ProcessId(pid, started) if started is not None else None
+    return ProcessId(pid, started, pid_space()) if started is not None else None
+
+
+def pid_space() -> str:
+    """The name space of process numbers that this process is in; empty where the system has none."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def this_machine() -> str:
+    """The running system that this process is on: another one after each start, the same in every container of it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return socket.gethostname()
 
 
 def is_alive(process: ProcessId) -> bool:

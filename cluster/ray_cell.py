@@ -18,9 +18,10 @@ import ray
 from actors.runtime.view import CellInfo
 from actors.store.store import StoreError
 from cluster.figures import CellStats, Identity
+from cluster.life_lock import hold_life
 from cluster.log_file import LogFile
 from cluster.problems import StartProblem
-from cluster.processes import ProcessId, identify
+from cluster.processes import ProcessId, identify, this_machine
 from cluster.settings import Settings
 from gateway.logs import configure
 
@@ -44,16 +45,23 @@ def log_to_file(settings: Settings, name: str) -> None:
 class CellActor:
     """One life of one cell."""
 
-    def __init__(self, settings: dict[str, Any], name: str, life: str) -> None:
+    def __init__(self, settings: dict[str, Any], who: Identity, machine: str) -> None:
         self._settings = Settings.model_validate(settings)
-        log_to_file(self._settings, name)
-        self._app: CellApp = importlib.import_module("cluster.app").CellApp(self._settings, Identity(name, life))
+        self._who = who
+        self._stranger = machine != this_machine()
+        """Whether this is another machine than the data's."""
+        if not self._stranger:
+            log_to_file(self._settings, who.name)
+            self._life = hold_life(self._settings.data, who.life)
+        self._app: CellApp = importlib.import_module("cluster.app").CellApp(self._settings, who)
 
     async def start(self) -> dict[str, Any]:
         """Put it together."""
         return await answered(self._start())
 
     async def _start(self) -> tuple[CellInfo, ProcessId | None]:
+        if self._stranger:
+            raise StartProblem(f"The node {self._who.address} is another machine, and the embedded store is for one machine only.")
         return await self._app.start(), identify(os.getpid())
 
     async def apply_view(self, data: bytes) -> dict[str, Any]:
@@ -69,6 +77,8 @@ class CellActor:
         return await answered(self._open(port))
 
     async def _open(self, port: int) -> int:
+        if "edge" not in self._who.labels:
+            return port
         return self._app.doors.port or await self._app.open_doors(port)
 
     async def stats(self) -> CellStats:

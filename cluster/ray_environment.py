@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from cluster.places import ROOT
 from cluster.problems import StartProblem
+from cluster.secrets_folder import TOKEN
 from cluster.settings import Settings
 
 MAX_FOLDER_CHARS = 34
@@ -24,7 +25,6 @@ MAX_FOLDER_CHARS = 34
 INNER = "r"
 """Ray's own folder in ours: it opens its folder to everybody, and ours around it stays closed."""
 NAMESPACE = "warbler"
-TOKEN = "ray.token"
 INSTANCE = "instance.json"
 FIXED = {
     "RAY_AUTH_MODE": "token",
@@ -44,13 +44,32 @@ FIXED = {
 }
 
 
+BETWEEN_NODES = {
+    # On, Ray listens on the addresses of this machine and not on the loopback one alone.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
+    # A node that is gone is noticed within 10 s, one that is cut off or frozen within 30: messages go on long before, by
+    # the cells' own beats. What Ray calls dead ends itself with all its cells, so it must not be called so for being busy.
+    "RAY_health_check_initial_delay_ms": "5000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "5000",
+    "RAY_health_check_failure_threshold": "5",
+}
+"""What differs where Ray spans several nodes."""
+FROM_LAUNCHER = (
+    "RAY_HEAD_IP", "RAY_OVERRIDE_RESOURCES", "RAY_OVERRIDE_LABELS", "RAY_enable_autoscaler_v2", "RAY_CLOUD_INSTANCE_ID",
+    "RAY_NODE_TYPE_NAME", "AUTOSCALER_UPDATE_INTERVAL_S",
+)  # fmt: skip
+"""Variables with which `ray up` tells a node what it is; a node keeps them."""
+
+
 class Instance(NamedTuple):
-    """A Ray that was started for a data folder."""
+    """A Ray that was started for a data folder, or joined."""
 
     address: str
     session: int
-    """The session id (`setsid`) of all its processes."""
+    """The session id (`setsid`) of all its processes; 0: it was joined, and is not ours to end."""
     folder: str
+    """Of its sockets and logs; of the secrets, where it was joined."""
 
 
 def ray_folder(settings: Settings) -> Path:
@@ -80,12 +99,14 @@ def make_ray_folder(folder: Path) -> None:
 
 def token_file(settings: Settings) -> Path:
     """Where Ray's token is."""
-    return settings.data / "run" / TOKEN
+    return settings.secrets / TOKEN if settings.secrets is not None else settings.data / "run" / TOKEN
 
 
 def make_token(settings: Settings) -> None:
-    """A new token, readable by this user alone."""
+    """A new token, readable by this user alone; none where all nodes share one."""
     path = token_file(settings)
+    if settings.secrets is not None:
+        return
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_hex(32))
@@ -110,7 +131,13 @@ def variables(settings: Settings) -> dict[str, str]:
     root = str(ROOT)
     path = [root, *(part for part in kept.get("PYTHONPATH", "").split(os.pathsep) if part and part != root)]
     own = {"RAY_AUTH_TOKEN_PATH": str(token_file(settings).resolve()), "PYTHONPATH": os.pathsep.join(path)}
-    return {**kept, **FIXED, **own}
+    return {**kept, **FIXED, **(BETWEEN_NODES if settings.address else {}), **own}
+
+
+def node_variables(settings: Settings) -> dict[str, str]:
+    """The whole environment of the Ray processes of one node among several."""
+    told = {name: os.environ[name] for name in FROM_LAUNCHER if name in os.environ}
+    return {**variables(settings), **BETWEEN_NODES, **told}
 
 
 def apply(settings: Settings) -> None:
@@ -144,4 +171,4 @@ def read_instance(settings: Settings) -> Instance | None:
 def forget_instance(settings: Settings) -> None:
     """There is none any more."""
     (settings.data / "run" / INSTANCE).unlink(missing_ok=True)
-    token_file(settings).unlink(missing_ok=True)
+    (settings.data / "run" / TOKEN).unlink(missing_ok=True)

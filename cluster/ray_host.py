@@ -6,19 +6,25 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import ray
 from ray._private import worker
 from ray.exceptions import RayError
 
+from cluster.addresses import own_address
+from cluster.nodes import check_machines
 from cluster.problems import StartProblem, last_words
 from cluster.ray_environment import NAMESPACE, check_token
 from cluster.ray_instance import check_head, running
+from cluster.ray_nodes import end_nodes, living_nodes, on_node
 from cluster.ray_supervisor import RAY_SUPERVISOR, SUPERVISOR
 from cluster.settings import Settings
 
 CALL_LIMIT_S = 10.0
+NODES_LIMIT_S = 20.0
+LOOK_S = 0.5
 
 
 class RayHost:
@@ -41,7 +47,7 @@ class RayHost:
         worker.print_to_stdstream = lambda *_, **__: None
         try:
             ray.init(
-                address=instance.address, namespace=NAMESPACE, _node_ip_address="127.0.0.1", log_to_driver=False,
+                address=instance.address, namespace=NAMESPACE, _node_ip_address=own_address(instance.address), log_to_driver=False,
                 configure_logging=False, logging_level="ERROR",
             )  # fmt: skip
         except (RayError, RuntimeError, ConnectionError, ValueError) as error:
@@ -54,9 +60,35 @@ class RayHost:
             self._connected = False
             ray.shutdown()
 
+    def check_nodes(self) -> None:
+        """Raises `StartProblem` where the nodes that were joined cannot be used as they are."""
+        if self._settings.address:
+            check_machines(living_nodes(), self._settings.nodes_share_this_machine)
+
+    def remove_supervisor(self) -> None:
+        """End the supervisor of a Ray that is not ours to end; its cells have ended already."""
+        try:
+            ray.kill(ray.get_actor(SUPERVISOR, namespace=NAMESPACE), no_restart=True)
+        except ValueError:
+            pass  # there is none: what was wanted
+
+    def end_other_nodes(self) -> list[str]:
+        """End the Ray of all nodes but the head's; the addresses of those that are still there."""
+        nodes = [node for node in living_nodes() if not node.is_head]
+        end_nodes(nodes, NODES_LIMIT_S)
+        end = time.monotonic() + NODES_LIMIT_S
+        while left := [node.address for node in living_nodes() if not node.is_head]:
+            if time.monotonic() > end:
+                break
+            time.sleep(LOOK_S)
+        return left
+
     def create_supervisor(self) -> None:
         """The detached actor that starts the cells, where there is none. It adopts what runs."""
-        options = {"name": SUPERVISOR, "lifetime": "detached", "namespace": NAMESPACE, "get_if_exists": True}
+        options: dict[str, Any] = {"name": SUPERVISOR, "lifetime": "detached", "namespace": NAMESPACE, "get_if_exists": True}
+        if self._settings.address:
+            # Where this command runs: there are the data folder and the secrets.
+            options["scheduling_strategy"] = on_node(ray.get_runtime_context().get_node_id())
         RAY_SUPERVISOR.options(**options).remote(self._settings.model_dump(mode="json"))
 
     def call(self, method: str, *arguments: Any, limit_s: float = CALL_LIMIT_S) -> Any:

@@ -86,12 +86,29 @@ def _command(settings: Settings, folder: Path) -> list[str]:
     ]
 
 
+def joined(settings: Settings) -> None:
+    """Write down that this data folder is served by a Ray that others started."""
+    write_instance(settings, Instance(settings.address, 0, str(settings.secrets)))
+
+
 def running(settings: Settings) -> Instance | None:
-    """The instance of a data folder, where its processes run."""
+    """The instance of a data folder, where its processes run, or its head answers where it was joined."""
     instance = read_instance(settings)
-    if instance is None or not any(_belongs(pid, instance) for pid in session_members(instance.session)):
+    if instance is None or not (_answers(instance) if not instance.session else _runs(instance)):
         return None
     return instance
+
+
+def _runs(instance: Instance) -> bool:
+    return any(_belongs(pid, instance) for pid in session_members(instance.session))
+
+
+def _answers(instance: Instance) -> bool:
+    try:
+        check_head(instance)
+    except StartProblem:
+        return False
+    return True
 
 
 def check_head(instance: Instance) -> None:
@@ -107,9 +124,10 @@ def check_head(instance: Instance) -> None:
 
 
 def end(settings: Settings) -> None:
-    """End the instance and all its processes, cells too. Raises `StartProblem` where some cannot be ended."""
+    """End the instance and all its processes, cells too; one that was joined is only forgotten. Raises `StartProblem` where
+    some cannot be ended."""
     instance = read_instance(settings)
-    if instance is not None:
+    if instance is not None and instance.session:
         if not end_session(instance.session, lambda pid: _belongs(pid, instance), limit_s=END_LIMIT_S):
             left = ", ".join(map(str, session_members(instance.session)))
             raise StartProblem(f"These processes cannot be ended: {left}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,13 +15,16 @@ from ray.exceptions import RayError
 from actors.runtime.view import CellInfo
 from actors.store.cluster_file import ClusterFile
 from actors.store.store import StoreError
-from cluster.figures import CellStats
+from cluster.figures import CellStats, Identity
 from cluster.folder_lock import folder_lock
+from cluster.life_lock import is_held, wait_free
 from cluster.membership import Membership
-from cluster.problems import StartProblem
-from cluster.processes import ProcessId, is_alive, kill_for_sure
+from cluster.nodes import UNIT, WantedCell, check_machines, wanted_cells
+from cluster.problems import StartProblem, last_words
+from cluster.processes import ProcessId, kill_for_sure, this_machine
 from cluster.ray_cell import RAY_CELL, answered, log_to_file
 from cluster.ray_environment import NAMESPACE
+from cluster.ray_nodes import kill_there, living_nodes, on_node
 from cluster.settings import Settings
 from cluster.supervisor import CellPort, Child, Supervisor, Wanted
 from cluster.watch import until_gone
@@ -29,6 +33,9 @@ from gateway.logs import event_log
 SUPERVISOR = "supervisor"
 FIND_LIMIT_S = 5.0
 STATS_LIMIT_S = 2.0
+KILL_LIMIT_S = 5.0
+LOOK_S = 1.0
+"""Between two looks at which nodes there are."""
 
 _log = event_log("cluster.ray")
 
@@ -36,15 +43,14 @@ _log = event_log("cluster.ray")
 class RayCellPort:
     """A cell actor, as the supervisor sees it. Implements `CellPort`."""
 
-    def __init__(self, handle: Any, process: ProcessId | None = None) -> None:
+    def __init__(self, handle: Any, alive: Callable[[], bool]) -> None:
         self.handle = handle
-        self._process = process
+        self._alive = alive
 
     async def start(self) -> tuple[CellInfo, ProcessId]:
         """See `CellPort`."""
-        info, process = await self._value(self.handle.start.remote())
-        self._process = process
-        return info, process
+        found: tuple[CellInfo, ProcessId] = await self._value(self.handle.start.remote())
+        return found
 
     async def apply_view(self, data: bytes) -> None:
         """See `CellPort`."""
@@ -69,7 +75,7 @@ class RayCellPort:
 
     async def gone(self) -> str:
         """See `CellPort`."""
-        return await until_gone(self._endless, lambda: self._process is not None and is_alive(self._process))
+        return await until_gone(self._endless, self._alive)
 
     async def _endless(self) -> None:
         await self.handle.gone.remote()
@@ -85,21 +91,31 @@ class RayCellPort:
 class RayHands:
     """Starts cells as detached, named Ray actors. Implements `Hands`."""
 
-    def __init__(self, settings: Settings, membership: Membership) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings.model_dump(mode="json")
-        self._membership = membership
+        self._data = settings.data
+        self.places: Mapping[str, WantedCell] = {}
+        """Where cells are to be, by name; those that are not named are where Ray puts them."""
         self._handles: dict[str, Any] = {}
 
     async def launch(self, name: str, life: str) -> CellPort:
         """See `Hands`."""
-        options = RAY_CELL.options(name=life, lifetime="detached", namespace=NAMESPACE, max_concurrency=1000)
-        self._handles[life] = await asyncio.to_thread(options.remote, self._settings, name, life)
-        return RayCellPort(self._handles[life])
+        cell = self.places.get(name, WantedCell(name))
+        options: dict[str, Any] = {"name": life, "lifetime": "detached", "namespace": NAMESPACE, "max_concurrency": 1000}
+        if cell.node:
+            options |= {"scheduling_strategy": on_node(cell.node)}
+            options |= {"resources": {UNIT: cell.units}} if cell.units else {}
+        who = Identity(name, life, cell.labels, cell.zone, cell.address, cell.public_host)
+        create = partial(RAY_CELL.options(**options).remote, self._settings, who, this_machine())
+        self._handles[life] = await asyncio.to_thread(create)
+        return self._port(life)
+
+    def _port(self, life: str) -> RayCellPort:
+        return RayCellPort(self._handles[life], partial(is_held, self._data, life))
 
     async def find(self, name: str, life: str) -> CellPort | None:
         """See `Hands`."""
-        process = self._membership.process(life)
-        if process is None or not is_alive(process):
+        if not is_held(self._data, life):
             return None
         try:
             handle = await asyncio.to_thread(partial(ray.get_actor, life, namespace=NAMESPACE))
@@ -109,15 +125,30 @@ class RayHands:
             _log.warning("cell_not_adopted", life=life, reason=repr(error))
             return None
         self._handles[life] = handle
-        return RayCellPort(handle, process)
+        return self._port(life)
 
     async def kill(self, life: str, process: ProcessId | None) -> None:
         """See `Hands`."""
         handle = self._handles.pop(life, None)
         if handle is not None:
             await asyncio.to_thread(partial(ray.kill, handle, no_restart=True))
-        if process is not None and not await asyncio.to_thread(kill_for_sure, process):
-            raise StartProblem(f"The process {process.pid} of cell {life} cannot be ended.")
+        if process is not None:
+            await self._end_process(life, process)
+        if not await asyncio.to_thread(wait_free, self._data, life):
+            raise StartProblem(f"The process {process.pid if process is not None else ''} of cell {life} cannot be ended.")
+
+    async def _end_process(self, life: str, process: ProcessId) -> None:
+        if process.is_near:
+            await asyncio.to_thread(kill_for_sure, process)
+            return
+        cell = self.places.get(life.rpartition("-")[0])
+        if cell is None or not is_held(self._data, life):
+            return
+        try:
+            async with asyncio.timeout(KILL_LIMIT_S):
+                await kill_there(cell.node, process)
+        except (RayError, TimeoutError) as error:
+            _log.warning("cell_not_killed_by_its_node", life=life, node=cell.address, reason=repr(error))
 
 
 class SupervisorActor:
@@ -128,6 +159,8 @@ class SupervisorActor:
         log_to_file(self._settings, "supervisor")
         self._supervisor: Supervisor | None = None
         self._fatal = ""
+        self._problem = ""
+        """Why the nodes are not used as they are; empty where they are."""
         self._running = asyncio.get_running_loop().create_task(self._run(), name="supervisor")
         self._running.add_done_callback(_die_of_failure)
 
@@ -135,14 +168,39 @@ class SupervisorActor:
         settings = self._settings
         try:
             with folder_lock(settings):
-                membership = Membership(ClusterFile(settings.data))
-                names = tuple(f"cell-{number}" for number in range(1, settings.cells + 1))
-                wanted = Wanted(names, settings.port)
-                self._supervisor = Supervisor(membership, RayHands(settings, membership), wanted)
-                await self._supervisor.run()
+                hands = RayHands(settings)
+                names = await self._place(hands)
+                self._supervisor = Supervisor(Membership(ClusterFile(settings.data)), hands, Wanted(names, settings.port))
+                async with asyncio.TaskGroup() as tasks:
+                    watching = tasks.create_task(self._watch_nodes(hands, self._supervisor), name="watch nodes")
+                    await self._supervisor.run()
+                    watching.cancel()
         except (StartProblem, StoreError) as problem:
             self._fatal = str(problem)
             _log.error("supervisor_cannot_start", reason=self._fatal)
+
+    async def _place(self, hands: RayHands) -> tuple[str, ...]:
+        """Where cells are to be now; their names. Raises `StartProblem` where the nodes cannot be used."""
+        settings = self._settings
+        if not settings.address:
+            return tuple(f"cell-{number}" for number in range(1, settings.cells + 1))
+        nodes = await asyncio.to_thread(living_nodes)
+        check_machines(nodes, settings.nodes_share_this_machine)
+        wanted = wanted_cells(nodes, settings.cells)
+        hands.places = {**hands.places, **{cell.name: cell for cell in wanted}}
+        return tuple(cell.name for cell in wanted)
+
+    async def _watch_nodes(self, hands: RayHands, supervisor: Supervisor) -> None:
+        """Cells follow the nodes. Nodes that cannot be used are told and have none."""
+        while self._settings.address:
+            await asyncio.sleep(LOOK_S)
+            try:
+                names = await self._place(hands)
+            except (StartProblem, RayError) as problem:
+                self._problem = last_words(str(problem))
+                continue
+            self._problem = ""
+            supervisor.want(names, self._settings.stop_seconds)
 
     async def status(self) -> dict[str, Any]:
         """What runs."""
@@ -152,7 +210,14 @@ class SupervisorActor:
         supervisor = self._supervisor
         cells = await asyncio.gather(*(_cell_status(child) for child in supervisor.children.values())) if supervisor is not None else []
         port = supervisor.public_port if supervisor is not None else 0
-        return {"pid": os.getpid(), "fatal": self._fatal, "port": port, "url": self._settings.url(port), "cells": cells}
+        return {
+            "pid": os.getpid(),
+            "fatal": self._fatal,
+            "problem": self._problem,
+            "port": port,
+            "url": self._settings.url(port),
+            "cells": cells,
+        }
 
     async def accounts(self, call: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Done by any cell that serves."""

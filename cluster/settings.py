@@ -86,6 +86,17 @@ class Settings(BaseModel):
     stop_seconds: Seconds = 10.0
     """How long `warbler down` waits for a cell to say good-bye to its clients and to write what waits; then it is killed."""
 
+    # --- several nodes ---
+
+    address: str = Field(default="", max_length=300)
+    """`HOST:PORT` of a running Ray cluster to join; cells are placed on its nodes. Unset: a Ray of our own, on this machine."""
+    secrets: Path | None = None
+    """Folder with the master key, the cluster's secret and Ray's token, made once by `warbler secrets` and brought to every
+    node under the same path. With it nothing of that is made here. Needed with `address`."""
+    nodes_share_this_machine: bool = False
+    """Says that all nodes of the cluster are on this machine and see its data folder. Else the embedded store refuses more
+    than one machine."""
+
     # --- Ray ---
 
     ray_memory_mib: int = Field(default=80, ge=80, le=1_048_576)
@@ -93,11 +104,19 @@ class Settings(BaseModel):
     ray_folder: Path | None = None
     """Folder of Ray's sockets and logs; its path has to be short. Unset: one for this data folder under `/tmp`."""
 
-    @field_validator("data", "key_file", "cert", "key", "ray_folder")
+    @field_validator("data", "key_file", "cert", "key", "ray_folder", "secrets")
     @classmethod
     def _expanded(cls, value: Path | None) -> Path | None:
         # Absolute, since supervisor and cells run in other folders than the command that reads the settings.
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("address")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if value and not (host and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError(f"{value!r} is no address; write it like 10.0.0.1:6379")
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -125,6 +144,10 @@ class Settings(BaseModel):
     def _together(self) -> Self:
         if (self.cert is None) != (self.key is None):
             raise ValueError("`cert` and `key` go together: give both, or neither")
+        if self.secrets is not None and self.key_file is not None:
+            raise ValueError("`secrets` has the master key already: leave `key_file` out")
+        if self.address and self.secrets is None:
+            raise ValueError("`address` needs `secrets`: one folder, made by `warbler secrets` and brought to every node")
         if self.shard_count < self.cells:
             raise ValueError(f"{self.cells} cells need at least as many shards; there would be {self.shard_count}")
         return self
@@ -133,6 +156,11 @@ class Settings(BaseModel):
     def shard_count(self) -> int:
         """Shards of a new data folder."""
         return self.shards or self.cells
+
+    @property
+    def master_key_file(self) -> Path | None:
+        """Where the master key is; None: in the data folder."""
+        return self.secrets / "master.key" if self.secrets is not None else self.key_file
 
     def edge_urls(self, port: int) -> tuple[str, ...]:
         """Where clients open WebSockets, as far as that is known. All cells of a machine share one port, so it is one URL."""

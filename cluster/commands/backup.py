@@ -51,7 +51,7 @@ def restore(ctx: click.Context, source: Path) -> None:
         raise StartProblem(f"A server is running on {settings.data}; stop it first (`warbler down`).")
     passphrase = _passphrase(new=False) if read_manifest(source).keys == "passphrase" else None
     with Bars() as bars:
-        manifest = restore_backup(source, settings.data, passphrase=passphrase, key_file=settings.key_file, progress=bars.told)
+        manifest = restore_backup(source, settings.data, passphrase=passphrase, key_file=settings.master_key_file, progress=bars.told)
     _tell(f"The data is in {settings.data}", manifest)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster import ray_environment, ray_instance
@@ -17,9 +18,18 @@ if TYPE_CHECKING:
 
 def load_host(settings: Settings) -> RayHost:
     """The wrapper around Ray for this data folder; not yet connected."""
+    settings = as_joined(settings)
     ray_environment.apply(settings)
     host: RayHost = importlib.import_module("cluster.ray_host").RayHost(settings)
     return host
+
+
+def as_joined(settings: Settings) -> Settings:
+    """With the address and the secrets that `up` was given, where it joined a Ray: other commands need not be told again."""
+    instance = ray_environment.read_instance(settings)
+    if instance is None or instance.session or settings.address:
+        return settings
+    return settings.model_copy(update={"address": instance.address, "secrets": Path(instance.folder)})
 
 
 @contextlib.contextmanager

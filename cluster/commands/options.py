@@ -23,6 +23,9 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "shards": (int, "Database files, for a new data folder."),
     "cert": (PATH, "TLS certificate (PEM)."),
     "key": (PATH, "TLS private key (PEM)."),
+    "address": (str, "HOST:PORT of a Ray cluster to join."),
+    "secrets": (PATH, "Folder of the keys that all nodes share (`warbler secrets`)."),
+    "nodes_share_this_machine": (bool, "All nodes are on this machine and see its data folder."),
 }
 
 
@@ -32,7 +35,9 @@ def setting_options(*names: str) -> Callable[[F], F]:
     def add(command: F) -> F:
         for name in reversed(names):
             kind, text = OPTIONS[name]
-            command = click.option(f"--{name}", type=kind, help=text, expose_value=False, callback=_remember)(command)
+            given: dict[str, Any] = {"is_flag": True, "default": None} if kind is bool else {"type": kind}
+            option = click.option(f"--{name.replace('_', '-')}", help=text, expose_value=False, callback=_remember, **given)
+            command = option(command)
         return command
 
     return add

@@ -29,17 +29,17 @@ SILENCE_LIMIT_S = 60.0
 
 
 @click.command("up")
-@setting_options("data", "port", "host", "cells", "shards", "cert", "key")
+@setting_options("data", "port", "host", "cells", "shards", "cert", "key", "address", "secrets", "nodes_share_this_machine")
 @click.option("--foreground/--detach", default=True, show_default=True, help="Stay and follow; or start and return.")
 @click.pass_context
 def command(ctx: click.Context, foreground: bool) -> None:
-    """Start the server on this machine. Ends with Ctrl-C, or (detached) by `warbler down`."""
+    """Start the server on this machine, or on the nodes of a Ray cluster. Ends with Ctrl-C, or (detached) by `warbler down`."""
     settings = settings_of(ctx)
     console = Console(highlight=False)
     started = time.monotonic()
     prepare(settings)
     found = _found(settings)
-    host = found or _started(settings)
+    host = found or (_joined(settings) if settings.address else _started(settings))
     try:
         status = _wait_ready(host)
         ended = _when_signalled() if foreground else None
@@ -87,8 +87,26 @@ def _started(settings: Settings) -> RayHost:
     return host
 
 
+def _joined(settings: Settings) -> RayHost:
+    """A Ray that runs, with a supervisor of ours."""
+    check_start(settings)
+    ray_instance.joined(settings)
+    host = load_host(settings)
+    try:
+        host.connect()
+        host.check_nodes()
+        host.create_supervisor()
+    except BaseException:
+        host.disconnect()
+        ray_instance.end(settings)
+        raise
+    return host
+
+
 def end(host: RayHost, settings: Settings) -> None:
-    """End everything, at once."""
+    """End everything that is ours, at once."""
+    if settings.address:
+        host.remove_supervisor()
     host.disconnect()
     ray_instance.end(settings)
 

@@ -47,8 +47,7 @@ def answering(status: int, body: bytes) -> Iterator[int]:
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a server that runs, as far as its data folder tells."""
-    monkeypatch.setattr(checks, "read_instance", lambda _: Instance("127.0.0.1:1", 1, "x"))
-    monkeypatch.setattr(checks, "session_members", lambda _: [1])
+    monkeypatch.setattr(checks, "running", lambda _: Instance("127.0.0.1:1", 1, "x"))
     return Settings(data=tmp_path)
 
 
@@ -84,5 +83,5 @@ def test_a_server_that_does_not_answer_is_wrong_and_one_that_is_down_is_not(runn
     found = checks.check_delivery(at(running, port))
     assert found.state == "wrong" and "refused" in found.text.lower()
     assert checks.check_delivery(at(running, 0)).state == "warning"
-    monkeypatch.setattr(checks, "session_members", lambda _: [])
+    monkeypatch.setattr(checks, "running", lambda _: None)
     assert checks.check_delivery(at(running, port)).state == "ok"

@@ -9,6 +9,7 @@ import pytest
 
 from cluster import ray_environment as re_
 from cluster.problems import StartProblem
+from cluster.secrets_folder import make_secrets
 from cluster.settings import Settings
 
 
@@ -77,3 +78,24 @@ def test_what_the_running_instance_left_is_read_back_and_garbage_is_none(setting
     assert re_.read_instance(settings) is None
     re_.forget_instance(settings)
     assert not (settings.data / "run" / re_.INSTANCE).exists()
+
+
+def test_one_token_for_all_nodes_is_used_as_it_is_and_never_made_or_removed(tmp_path: Path) -> None:
+    make_secrets(tmp_path / "secrets")
+    settings = Settings(data=tmp_path / "data", secrets=tmp_path / "secrets")
+    (settings.data / "run").mkdir(parents=True)
+    before = re_.token_file(settings).read_text()
+    re_.make_token(settings)
+    re_.forget_instance(settings)
+    assert re_.token_file(settings).read_text() == before
+    assert re_.variables(settings)["RAY_AUTH_TOKEN_PATH"] == str(tmp_path / "secrets" / "ray.token")
+
+
+def test_a_node_keeps_what_the_launcher_told_it_and_nothing_else_of_rays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_OVERRIDE_LABELS", '{"warbler-roles": "gpu"}')
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    found = re_.node_variables(Settings(data=tmp_path))
+    assert found["RAY_OVERRIDE_LABELS"] == '{"warbler-roles": "gpu"}'
+    assert "RAY_ADDRESS" not in found
+    assert found["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "1"
+    assert re_.variables(Settings(data=tmp_path))["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"

@@ -107,3 +107,19 @@ def test_the_url_is_one_that_a_browser_here_can_open() -> None:
 
 def test_the_settings_page_is_current() -> None:
     assert (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8") == page()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1", "10.0.0.1:", ":6379", "10.0.0.1:70000", "10.0.0.1:ray"])
+def test_an_address_of_a_cluster_is_a_host_and_a_port(text: str) -> None:
+    with pytest.raises(ValueError, match="is no address"):
+        Settings(address=text, secrets=Path("s"))
+
+
+def test_a_cluster_is_joined_with_the_secrets_of_all_nodes_alone() -> None:
+    with pytest.raises(ValueError, match="`address` needs `secrets`"):
+        Settings(address="10.0.0.1:6379")
+    with pytest.raises(ValueError, match="leave `key_file` out"):
+        Settings(secrets=Path("s"), key_file=Path("k"))
+    assert Settings(secrets=Path("s")).master_key_file == Path.cwd() / "s" / "master.key"
+    assert Settings(key_file=Path("k")).master_key_file == Path.cwd() / "k"
+    assert Settings().master_key_file is None

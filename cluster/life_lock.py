@@ -1,0 +1,48 @@
+"""Whether a life's process still runs, seen by all who share the data folder, whatever processes they can see: a lock that
+the system gives up when the process is gone, and not before."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from pathlib import Path
+from typing import IO
+
+LIVES = "lives"
+POLL_S = 0.02
+
+
+def hold_life(data: Path, life: str) -> IO[str]:
+    """Taken by the life's own process, as long as what is returned stays open. Waits while somebody looks at it."""
+    path = _path(data, life)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    file = path.open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def is_held(data: Path, life: str) -> bool:
+    """Whether the process of a life runs, frozen or not."""
+    try:
+        with _path(data, life).open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def wait_free(data: Path, life: str, *, limit_s: float = 5.0) -> bool:
+    """Wait until the process of a life is gone, and forget its lock; False where it still is there."""
+    end = time.monotonic() + limit_s
+    while is_held(data, life):
+        if time.monotonic() > end:
+            return False
+        time.sleep(POLL_S)
+    _path(data, life).unlink(missing_ok=True)
+    return True
+
+
+def _path(data: Path, life: str) -> Path:
+    return data / "run" / LIVES / f"{life}.lock"

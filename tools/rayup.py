@@ -1,0 +1,169 @@
+"""Proves `cluster/deploy/ray/local.yaml`: a real `ray up` against three hosts on this machine, chat across them, `ray down`.
+
+The hosts are name spaces (`tools/hosts.py`). The file is used as it stands; its addresses, user and key are put in, and since
+the hosts share one disk, the data folder is one that all see. Run it by `make rayup`; needs root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from cluster.secrets_folder import make_secrets
+from gateway.client import Client
+from gateway.client_accounts import Accounts
+from tools.hosts import Host, NoHosts, hosts
+
+DEPLOY = Path(__file__).resolve().parent.parent / "cluster" / "deploy" / "ray"
+LIMIT_S = 150.0
+PORT = 8440
+ZONES = ("a", "b", "b")
+
+
+def prepare(made: list[Host], folder: Path) -> Path:
+    """The folder from which `ray up` is called, as docs/operations.md says; the file in it."""
+    console = folder / "console"
+    shutil.copytree(DEPLOY, console)
+    make_secrets(console / "secrets")
+    (console / "dist").mkdir()
+    wheel = console / "dist" / "warbler_im-0-py3-none-any.whl"
+    wheel.write_bytes(b"stands for the wheel: the code is on this machine already")
+    installed = f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}  dist/{wheel.name} \n"
+    for host in made:
+        host.ssh(f'echo "{installed.rstrip(chr(10))}" > ~/warbler/installed')
+    rows = [f'["{host.address}"]\nroles = "edge-chat"\nzone = "{zone}"\ncells = 1\n' for host, zone in zip(made, ZONES, strict=True)]
+    (console / "nodes.toml").write_text("\n".join(rows))
+    settings = (console / "warbler.toml").read_text().replace('"~/warbler/data"', f'"{folder}/data"')
+    (console / "warbler.toml").write_text(settings + "nodes_share_this_machine = true\n")
+    config: dict[str, Any] = yaml.safe_load((DEPLOY / "local.yaml").read_text().replace("10.0.0.1:", f"{made[0].address}:"))
+    config["provider"] |= {"head_ip": made[0].address, "worker_ips": [host.address for host in made[1:]]}
+    config["auth"] = {"ssh_user": "root", "ssh_private_key": str(made[0].key)}
+    file = console / "local.yaml"
+    file.write_text(yaml.safe_dump(config, sort_keys=False))
+    return file
+
+
+def ray(file: Path, *words: str) -> str:
+    """Run `ray` where the file is; what it said."""
+    folder = file.parent
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment |= {"RAY_TMPDIR": str(folder / "ray"), "RAY_USAGE_STATS_ENABLED": "0"}
+    (folder / "ray").mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "ray.scripts.scripts", *words, file.name, "--yes"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"ray {' '.join(words)} failed:\n{done.stdout[-6000:]}")
+    return done.stdout
+
+
+def wait_serving(head: Host, count: int) -> list[dict[str, Any]]:
+    """So many cells serve, with slots each; what `warbler status` says of them."""
+    end = time.monotonic() + LIMIT_S
+    while True:
+        status = json.loads(head.ssh("warbler --config ~/warbler/warbler.toml status --json"))
+        cells: list[dict[str, Any]] = status["cells"]
+        if len(cells) == count and all(cell["state"] == "serving" and cell.get("slots") for cell in cells):
+            return cells
+        if time.monotonic() > end:
+            raise RuntimeError(f"not {count} cells within {LIMIT_S:.0f} s: {json.dumps(status)}")
+        time.sleep(1.0)
+
+
+async def chat(made: list[Host]) -> int:
+    """One person at each host, all in one room: everybody posts, and everybody has all posts. The number of deliveries."""
+    urls = [f"http://{host.address}:{PORT}" for host in made]
+    logins = [
+        await asyncio.to_thread(Accounts(url).register, f"person{number}", "correct horse battery") for number, url in enumerate(urls)
+    ]
+    clients = [Client(Accounts(url).websocket_url, login.token, start="first") for url, login in zip(urls, logins, strict=True)]
+    async with clients[0], clients[1], clients[2]:
+        room = (await clients[0].create("three hosts", [login.user for login in logins[1:]])).room
+        said = {f"hello from {host.address}" for host in made}
+        readers = [asyncio.create_task(heard(client, room, said)) for client in clients]
+        for client, host in zip(clients, made, strict=True):
+            await client.send(room, f"hello from {host.address}")
+        async with asyncio.timeout(30):
+            await asyncio.gather(*readers)
+    return len(said) * len(clients)
+
+
+async def heard(client: Client, room: str, said: set[str]) -> None:
+    """Returns when this client has all of it."""
+    left = set(said)
+    async for entry in client.entries(own=True):
+        left -= {entry.body} if entry.room == room else set()
+        if not left:
+            return
+
+
+def main() -> int:
+    """All of it; a line a step."""
+    started = time.monotonic()
+
+    def tell(text: str) -> None:
+        print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)
+
+    try:
+        with hosts(3) as (made, folder):
+            tell(f"three hosts: {', '.join(host.address for host in made)}")
+            file = prepare(made, folder)
+            try:
+                prove(made, file, tell)
+            except BaseException:
+                tell_logs(made, folder)
+                raise
+    except NoHosts as problem:
+        print(f"rayup: no hosts can be made here: {problem}", file=sys.stderr)
+        return 2
+    tell("nothing is left")
+    return 0
+
+
+def prove(made: list[Host], file: Path, tell: Any) -> None:
+    """`ray up`, chat, `ray down`."""
+    ray(file, "up", "--no-config-cache")
+    tell("ray up: the head is up, and Warbler on it")
+    cells = wait_serving(made[0], 3)
+    tell(f"cells on all hosts: {', '.join(cell['name'] for cell in cells)}")
+    tell(f"ports that are open beyond a host's loopback: {listening(made[0])}")
+    tell(f"chat: {asyncio.run(chat(made))} deliveries across three hosts")
+    made[0].ssh("warbler --config ~/warbler/warbler.toml down --nodes")
+    tell("warbler down --nodes: cells and the other nodes ended")
+    ray(file, "down")
+    left = {host.address: host.ssh("pgrep -l raylet || true").strip() for host in made}
+    if any(left.values()):
+        raise RuntimeError(f"Ray still runs: {left}")
+    tell("ray down: no Ray is left on any host")
+
+
+def listening(host: Host) -> str:
+    """Which addresses a host's listeners are bound to."""
+    rows = host.ssh("cat /proc/net/tcp /proc/net/tcp6").splitlines()
+    bound = [row.split()[1].rpartition(":")[0] for row in rows if " 0A " in row]
+    kinds = {"00000000": "any", "0" * 32: "any", "0100007F": "loopback", "0000000000000000FFFF00000100007F": "loopback"}
+    names = [kinds.get(address, "its own address") for address in bound]
+    return ", ".join(f"{names.count(name)} on {name}" for name in sorted(set(names)))
+
+
+def tell_logs(made: list[Host], folder: Path) -> None:
+    """What helps to see what went wrong."""
+    for log in sorted((folder / "data" / "log").glob("*.log")):
+        print(f"--- {log.name}\n{log.read_text()[-1500:]}")
+    print(made[0].ssh("tail -n 40 /tmp/ray/session_latest/logs/monitor.* || true", limit_s=20.0)[-6000:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
