@@ -25,10 +25,10 @@ from actors.session import SessionLimits
 from actors.store.seal import Sealer
 from actors.store.sqlite import SqliteStore
 from cluster.accounts import Accounts
-from cluster.collector import settle_collector
 from cluster.data_folder import OpenFolder, open_folder
 from cluster.doors import Doors
 from cluster.figures import CellStats, Identity
+from cluster.interpreter import settle_interpreter
 from cluster.loop_lag import LoopLag
 from cluster.ownership import Ownership
 from cluster.peer import PeerDialer, PeerListener
@@ -111,7 +111,7 @@ class CellApp:
 
     async def open_doors(self, port: int) -> int:
         """Listen on the public port; returns it. Raises `StartProblem` where it is taken."""
-        settle_collector()
+        settle_interpreter()
         return await self.doors.open(port)
 
     def stats(self) -> CellStats:

@@ -3,6 +3,9 @@
 Commits that are made in one turn of the loop, or while the thread is busy, share a group. The thread is idle only as
 long as nothing waits: the wake-up that settles a group also hands over the next one, with everything that the settled
 promises have just caused. So groups grow with load, and the loop and the thread need no lock.
+
+Where the last group shows that there is load, the next one waits for a few more turns of the loop: what lies unread in the
+sockets joins it. Where several cells share cores, groups would else shrink to what the scheduler lets through.
 """
 
 from __future__ import annotations
@@ -25,6 +28,10 @@ MAX_QUEUED_BYTES = 64 * 1024 * 1024
 MAX_GROUP = 512
 """Commits in one group, so that one transaction never takes long."""
 MAX_GROUP_BYTES = 4 * 1024 * 1024
+LOADED = 8
+"""Commits in a group from which on the next one gathers first."""
+GATHER_TURNS = 2
+"""Turns of the loop for which it does."""
 
 Operation = tuple[str, str, Values]
 """(table, statement, parameters)."""
@@ -176,8 +183,15 @@ class Batcher:
             if at < len(group):
                 self._soon(self._settle, group, at)
             else:
-                self._busy = False
-                self._start()
+                self._gather(GATHER_TURNS if len(group) >= LOADED else 0)
+
+    def _gather(self, turns: int) -> None:
+        # Nothing is closed or refused by this: what waits is in the queue, where `close` finds it too.
+        if turns and not self._closed:
+            self._soon(self._gather, turns - 1)
+            return
+        self._busy = False
+        self._start()
 
     # --- in the thread ---
 

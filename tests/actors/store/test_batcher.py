@@ -176,3 +176,43 @@ def test_closing_writes_what_waits_and_refuses_what_comes(batcher: Batcher, writ
     errors = turns.settle(*(one.promise for one in [*made, *late]))
     assert [type(error) for error in errors] == [type(None), type(None), StoreUnavailable]
     assert writer.groups == [[1, 2]]
+
+
+def test_under_load_the_next_group_gathers_for_a_few_turns(batcher: Batcher, writer: Writer, turns: Turns) -> None:
+    writer.gate.clear()
+    first = submit(batcher, *range(batcher_module.LOADED))
+    turns.turn()
+    assert writer.entered.acquire(timeout=30)
+    waiting = submit(batcher, 100)
+    writer.gate.set()
+    turns.turn()  # the first group is settled, the next one gathers
+    late = submit(batcher, 101)
+    turns.settle(*(one.promise for one in [*first, *waiting, *late]))
+    assert writer.groups[1:] == [[100, 101]]
+
+
+def test_without_load_nothing_gathers(batcher: Batcher, writer: Writer, turns: Turns) -> None:
+    writer.gate.clear()
+    first = submit(batcher, *range(batcher_module.LOADED - 1))
+    turns.turn()
+    assert writer.entered.acquire(timeout=30)
+    waiting = submit(batcher, 100)
+    writer.gate.set()
+    turns.turn()
+    late = submit(batcher, 101)
+    turns.settle(*(one.promise for one in [*first, *waiting, *late]))
+    assert writer.groups[1:] == [[100], [101]]
+
+
+def test_closing_while_a_group_gathers_writes_what_waits(batcher: Batcher, writer: Writer, turns: Turns) -> None:
+    writer.gate.clear()
+    first = submit(batcher, *range(batcher_module.LOADED))
+    turns.turn()
+    assert writer.entered.acquire(timeout=30)
+    waiting = submit(batcher, 100)
+    writer.gate.set()
+    turns.turn()
+    batcher.close()
+    turns.settle(*(one.promise for one in [*first, *waiting]))
+    assert writer.groups[1:] == [[100]]
+    assert [one.error for one in waiting] == [None]
