@@ -19,6 +19,10 @@ class LocalSession(Protocol):
     """A session, as rooms, edge and relays of its own cell see it. They share memory: a delivery costs a call."""
 
     @property
+    def user(self) -> str:
+        """Whose it is; empty before `hello`."""
+
+    @property
     def pushes(self) -> bool:
         """Whether entries are pushed now; else heads are noted, and the client will pull."""
 

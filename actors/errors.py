@@ -41,6 +41,7 @@ CODES: dict[str, Code] = {
     "no_such_user": Code("There is no such user", False, 404),
     "no_such_room": Code("There is no such room, or it is not open to you", False, 404),
     "no_such_device": Code("There is no such device", False, 404),
+    "no_such_session": Code("There is no such session, or no longer", False, 404),
     "not_a_member": Code("That user is not in this room", False, 404),
     "already_a_member": Code("That user is already in this room", False, 409),
     "name_taken": Code("That name is taken", False, 409),

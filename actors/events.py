@@ -160,4 +160,12 @@ class Pong(Event, frozen=True, gc=False, tag="pong"):
     now: int = 0
 
 
-AnyEvent = Welcome | Entry | Sent | Refused | Head | Page | RoomChanged | ReadMark | Done | Failed | Lagging | Pong
+class Notice(Event, frozen=True, gc=False, tag="notice"):
+    """A word of the operators to this connection. Stands in no log, and may be lost."""
+
+    text: str
+    at: int
+    """Milliseconds since 1970, of the server."""
+
+
+AnyEvent = Welcome | Entry | Sent | Refused | Head | Page | RoomChanged | ReadMark | Done | Failed | Lagging | Pong | Notice

@@ -94,6 +94,10 @@ class Outgoing:
     def __bool__(self) -> bool:
         return bool(self._rooms)
 
+    def count(self) -> int:
+        """How many posts are without an answer."""
+        return sum(len(window.posts) + len(window.held or ()) for window in self._rooms.values())
+
     def window(self, room: str) -> Window:
         """The window of a room. `no_such_room` where that cannot be a room's name."""
         window = self._rooms.get(room)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
+from actors import room_answers as answers
 from actors.audience import Audience, ByEdge, ByMember, Owed
 from actors.errors import ChatError, Unavailable
 from actors.events import ReadMark, RoomInfo
@@ -20,12 +21,11 @@ from actors.messages.session import HandOver, HasRead, LinkLost, Tick, Wake
 from actors.room_fanout import FanOut
 from actors.room_log import RoomLog
 from actors.room_opening import Opening, opening, profiles
-from actors.room_pages import history_page
 from actors.room_ports import RoomPorts, discarding, unreadable
 from actors.room_repeats import Repeats
 from actors.roster import Plan, Roster
 from actors.runtime.activation import LostOwnership, Reload, Then
-from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, handles_batch, name_of, reads
+from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, handles, handles_batch, name_of
 from actors.runtime.cell import Returned
 from actors.runtime.promise import Promise
 from actors.store.rows import EntryRow, Gone, MarkRow, Row
@@ -44,7 +44,8 @@ class Room(Actor):
 
     def __init__(self, ctx: Context, ports: RoomPorts) -> None:
         self._ctx = ctx
-        self._ports = ports
+        self.ports = ports
+        """What it was handed."""
         self._name = name_of(ctx.me)
         self.log = RoomLog(self._name, ports.store)
         """Read by the cell's desk too, for the head."""
@@ -84,7 +85,7 @@ class Room(Actor):
         if not self.log.exists:
             return
         try:
-            await self._ports.store.commit(self.log.closing_commit(settled=settled))
+            await self.ports.store.commit(self.log.closing_commit(settled=settled))
         except Sealed:
             raise LostOwnership from None
         except StoreError:
@@ -125,14 +126,14 @@ class Room(Actor):
         if not fresh:
             return None
         marks = log.roster.marks_for_post(rows[-1].seq) if log.roster.unmarked else []
-        return Then(self._ports.store.commit(log.commit(rows, marks)), self._posts_settled, fresh, rows, marks, at)
+        return Then(self.ports.store.commit(log.commit(rows, marks)), self._posts_settled, fresh, rows, marks, at)
 
     def _posts_settled(self, stored: Promise[None], posts: list[Submit], rows: list[EntryRow], marks: list[MarkRow], at: int) -> None:
         error = stored.error
         if error is not None:
             self._posts_failed(error, posts)
         self.log.committed(rows, marks)
-        here, room = self._ports.here, self._name
+        here, room = self.ports.here, self._name
         here.tally.posts_stored += len(rows)
         far = [(post, row.seq) for post, row in zip(posts, rows, strict=True) if not here.accepted(post.origin, room, post.n, row.seq, at)]
         if far:
@@ -166,7 +167,7 @@ class Room(Actor):
     @handles(r.KeyedPost)
     async def on_keyed_post(self, request: r.KeyedPost) -> r.Stored:
         """A post by HTTP: the key stands where a device has `n`."""
-        self._must_exist()
+        self.must_exist()
         try:
             stored = await self.log.find_key(request)
         except StoreError as error:
@@ -178,7 +179,7 @@ class Room(Actor):
         draft = self.log.draft(at, request.by, "text", request.body)
         marks = self.log.roster.marks_for_post(draft.seq)
         await self._commit([draft], marks, [self.log.key_row(request, draft)])
-        self._ports.here.tally.posts_stored += 1
+        self.ports.here.tally.posts_stored += 1
         self._fan_out([draft], [""])
         self._tell_marks(marks)
         return r.Stored(draft.seq, at)
@@ -194,7 +195,7 @@ class Room(Actor):
     ) -> None:
         """Durable, or the instance is discarded by `LostOwnership` or `Reload`."""
         try:
-            await self._ports.store.commit(self.log.commit(drafts, marks, extra, gone))
+            await self.ports.store.commit(self.log.commit(drafts, marks, extra, gone))
         except StoreError as error:
             raise discarding(error) from None
         self.log.committed(drafts, marks)
@@ -216,7 +217,7 @@ class Room(Actor):
     @handles(r.AddMember)
     async def on_add_member(self, request: r.AddMember) -> RoomInfo:
         """An invitation, or joining."""
-        self._must_exist()
+        self.must_exist()
         roster = self.log.roster
         roster.check_add(request.by, request.user)
         if request.by == request.user and request.user in roster.members:
@@ -230,19 +231,19 @@ class Room(Actor):
     @handles(r.RemoveMember)
     async def on_remove_member(self, request: r.RemoveMember) -> None:
         """A kick, or leaving."""
-        self._must_exist()
+        self.must_exist()
         await self._carry_out(self.log.roster.plan_remove(request.by, request.user))
 
     @handles(r.ChangeRole)
     async def on_change_role(self, request: r.ChangeRole) -> None:
         """Another role for a member."""
-        self._must_exist()
+        self.must_exist()
         await self._carry_out(self.log.roster.plan_role(request.by, request.user, request.role))
 
     @handles(r.EditRoom)
     async def on_edit(self, request: r.EditRoom) -> RoomInfo:
         """Another name, topic or openness."""
-        self._must_exist()
+        self.must_exist()
         await self._carry_out(self.log.roster.plan_edit(request.by, name=request.name, topic=request.topic, public=request.public))
         return self.log.roster.info(request.by, self.log.head)
 
@@ -261,7 +262,7 @@ class Room(Actor):
         self.log.set_marks(marks)
         if roster.row.large and not was_large:
             for relay in self._members.hand_over(drafts[0].seq - 1):
-                self._ports.interest.add(self._name, relay)
+                self.ports.interest.add(self._name, relay)
         elif not roster.row.large:
             self._members.unfollow(plan.left)
             self._members.follow([m.user for m in plan.joined])  # known at once or greeted when their table answers
@@ -269,42 +270,22 @@ class Room(Actor):
         self._fan_out(drafts, [""] * len(drafts), plan.left)
         self._tell_marks(marks)
 
-    def _must_exist(self) -> None:
+    def must_exist(self) -> None:
+        """`no_such_room` where it was never made."""
         if not self.log.exists:
             self._ctx.stop()
             raise ChatError("no_such_room")
 
     # --- reads -------------------------------------------------------------------------------------------------------
 
-    @reads(r.History)
-    async def on_history(self, request: r.History) -> r.HistoryPage:
-        """A page of the log, from the store: never holds up a post."""
-        self._must_exist()
-        first = self.log.roster.member(request.by).first
-        try:
-            return await history_page(self._ports.store, self.log, first, request)
-        except StoreError as error:
-            raise unreadable(error) from None
-
-    @reads(r.Describe)
-    def on_describe(self, request: r.Describe) -> RoomInfo:
-        """The room as a member, or anybody if it is public, sees it."""
-        self._must_exist()
-        if not self.log.roster.row.public:
-            self.log.roster.member(request.by)
-        return self.log.roster.info(request.by, self.log.head)
-
-    @reads(r.ListMembers)
-    def on_list_members(self, request: r.ListMembers) -> r.MemberPage:
-        """A page of members, by name."""
-        self._must_exist()
-        return self.log.roster.page(request)
+    on_history, on_describe, on_list_members = answers.on_history, answers.on_describe, answers.on_list_members
+    on_list_all, on_inspect, on_expel = answers.on_list_all, answers.on_inspect, answers.on_expel
 
     @handles(HasRead)
     def on_read(self, message: HasRead) -> None:
         """Shown to the others in a small room; may be lost."""
         if self.log.exists and self.log.roster.has_read(message.user, message.seq, self.log.head):
-            self._audience.show(self._ports.encode(ReadMark(self._name, message.user, message.seq)), message.origin)
+            self._audience.show(self.ports.encode(ReadMark(self._name, message.user, message.seq)), message.origin)
 
     # --- marks -------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from actors.events import Entry
+from actors.messages.control import ReadLog
 from actors.messages.room import History, HistoryPage
 from actors.room_log import RoomLog, entry_of
 from actors.store.rows import EntryRow
@@ -39,7 +40,7 @@ def _fitting(rows: Iterable[EntryRow]) -> int:
     return count
 
 
-async def history_page(store: Store, log: RoomLog, first: int, request: History) -> HistoryPage:
+async def history_page(store: Store, log: RoomLog, first: int, request: History | ReadLog) -> HistoryPage:
     """The page that a member asks for, who may read from `first` on. Raises `StoreError`."""
     limit = request.limit
     if request.before is None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from actors.errors import ChatError
 from actors.events import RoomInfo
 from actors.messages.marks import Facts
-from actors.messages.room import ListMembers, MemberInfo, MemberPage
+from actors.messages.room import MemberInfo, MemberPage
 from actors.store.rows import Gone, MarkRow, MemberRow, RoomRow
 
 SMALL_ROOM = 256
@@ -79,13 +79,12 @@ class Roster:
             first=member.first if member else 1, at=at,
         )  # fmt: skip
 
-    def page(self, request: ListMembers) -> MemberPage:
-        """A page of members, by name, for a member."""
-        self.member(request.by)
-        names = sorted(user for user in self.members if user > request.after)
-        page = [self.members[user] for user in names[: request.limit]]
+    def page(self, after: str, limit: int) -> MemberPage:
+        """A page of members, by name."""
+        names = sorted(user for user in self.members if user > after)
+        page = [self.members[user] for user in names[:limit]]
         infos = [MemberInfo(m.user, m.display, m.role, self.read.get(m.user, 0)) for m in page]
-        return MemberPage(infos, len(self.members), len(names) > request.limit)
+        return MemberPage(infos, len(self.members), len(names) > limit)
 
     def has_read(self, user: str, seq: int, head: int) -> bool:
         """Note how far a member has read; whether that is news for the others (in small rooms alone)."""

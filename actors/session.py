@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors import commands as c
+from actors import session_answers as answers
 from actors.closing import CLOSES, CODE_OF_ERROR, GOING_AWAY, OVERLOADED, TOO_SLOW
 from actors.errors import ChatError
-from actors.events import Head, Lagging, Pong, ReadMark, RoomChanged, RoomInfo, Sent
+from actors.events import Head, Lagging, ReadMark, RoomChanged, RoomInfo, Sent
 from actors.limits import Budget
 from actors.messages import session as s
 from actors.messages.delivery import Accepted, HeadTold, Interest, NoInterest, Rejected, Submit
@@ -177,6 +178,11 @@ class Session(Actor):
     # --- what is sent to the client ----------------------------------------------------------------------------------
 
     @property
+    def user(self) -> str:
+        """Whose it is; empty before `hello`."""
+        return self._user
+
+    @property
     def pushes(self) -> bool:
         """Whether entries are pushed now."""
         return self._behind is None
@@ -326,10 +332,8 @@ class Session(Actor):
         """A page of history."""
         self._asking.pull(pull)  # type: ignore[union-attr]
 
-    @handles(c.Ping)
-    def on_ping(self, ping: c.Ping) -> None:
-        """Here."""
-        self._port.emit(Pong(ping.q, int(self._ctx.wall() * 1000)))
+    on_ping, on_dismiss = answers.on_ping, answers.on_dismiss
+    on_inspect, on_notify, on_end = answers.on_inspect, answers.on_notify, answers.on_end
 
     # --- time, places, the end ---------------------------------------------------------------------------------------
 
@@ -356,11 +360,6 @@ class Session(Actor):
         """The user's table of routes may have moved."""
         if self._presence is not None:
             self._presence.follow_view(message)
-
-    @handles(s.Dismiss)
-    def on_dismiss(self, message: s.Dismiss) -> None:
-        """Logged out, disabled, or replaced by a newer connection."""
-        self._close(message.code)
 
     def closed(self) -> None:
         """The connection is gone."""

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import ray
 
+from actors.errors import ChatError, Unavailable
 from actors.runtime.view import CellInfo
 from actors.store.store import StoreError
+from cluster.calls import refusal
 from cluster.figures import CellStats, Identity
 from cluster.life_lock import hold_life
 from cluster.log_file import LogFile
@@ -27,6 +29,7 @@ from gateway.logs import configure
 
 if TYPE_CHECKING:
     from cluster.app import CellApp
+    from cluster.handle_calls import HandleCalls
 
 
 async def answered(work: Awaitable[Any]) -> dict[str, Any]:
@@ -54,6 +57,7 @@ class CellActor:
             log_to_file(self._settings, who.name)
             self._life = hold_life(self._settings.data, who.life)
         self._app: CellApp = importlib.import_module("cluster.app").CellApp(self._settings, who)
+        self._calls: HandleCalls | None = None
 
     async def start(self) -> dict[str, Any]:
         """Put it together."""
@@ -62,7 +66,9 @@ class CellActor:
     async def _start(self) -> tuple[CellInfo, ProcessId | None]:
         if self._stranger:
             raise StartProblem(f"The node {self._who.address} is another machine, and the embedded store is for one machine only.")
-        return await self._app.start(), identify(os.getpid())
+        info = await self._app.start()
+        self._calls = importlib.import_module("cluster.handle_calls").HandleCalls(self._app.chat)
+        return info, identify(os.getpid())
 
     async def apply_view(self, data: bytes) -> dict[str, Any]:
         """Act on a stored view."""
@@ -84,6 +90,31 @@ class CellActor:
     async def stats(self) -> CellStats:
         """Figures."""
         return self._app.stats()
+
+    async def view(self) -> bytes:
+        """The view that this cell acts on; empty before the first."""
+        view = self._app.chat.view if self._calls is not None else None
+        return view.encode() if view is not None else b""
+
+    async def act(self, address: str, call: str, arguments: dict[str, Any], limit_s: float) -> dict[str, Any]:
+        """What the switch asks for a program (`cluster.handles`): ``{"value": ...}``, or ``{"refused": {...}}`` as plain values."""
+        try:
+            return {"value": await self._act(address, call, arguments, limit_s)}
+        except ChatError as error:
+            return {"refused": refusal(error)}
+
+    async def answer(self, address: str, call: str, arguments: dict[str, Any], limit_s: float) -> Any:
+        """The same for a program that asks this cell itself. Raises `ChatError`."""
+        return await self._act(address, call, arguments, limit_s)
+
+    async def _act(self, address: str, call: str, arguments: dict[str, Any], limit_s: float) -> Any:
+        if self._calls is None:
+            raise Unavailable(retry_after=0.5)
+        return await self._calls.carry_out(address, call, arguments, limit_s)
+
+    async def sessions(self, user: str) -> list[str]:
+        """The sessions of a user that live here; of everybody, where none is named."""
+        return self._calls.sessions(user) if self._calls is not None else []
 
     async def accounts(self, call: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """What `warbler accounts` asks."""

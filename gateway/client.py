@@ -108,6 +108,10 @@ class Client:
         """Call back when somebody has read."""
         self._talk.on_read = callback
 
+    def on_notice(self, callback: Callable[[e.Notice], None]) -> None:
+        """Called with every word of the operators to this connection."""
+        self._talk.on_notice = callback
+
     # --- messages ---
 
     async def send(self, room: str, text: str) -> int:

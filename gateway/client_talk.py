@@ -64,6 +64,7 @@ class Talk:
         self.rooms = Rooms(dict(saved.seqs), from_first)
         self.on_room: Callable[[e.RoomInfo], None] = lambda info: None
         self.on_read: Callable[[e.ReadMark], None] = lambda mark: None
+        self.on_notice: Callable[[e.Notice], None] = lambda notice: None
         self._since = saved.since
         self._from_first = from_first
         self._agent = agent
@@ -242,6 +243,9 @@ class Talk:
     def _on_pong(self, event: e.Pong, now: float) -> None:
         pass
 
+    def _on_notice(self, event: e.Notice, now: float) -> None:
+        self.on_notice(event)
+
     _TABLE: dict[type[e.Event], Callable[[Talk, Any, float], None]] = {
         e.Welcome: _on_welcome,
         e.Entry: _on_entry,
@@ -255,6 +259,7 @@ class Talk:
         e.Failed: _on_failed,
         e.Lagging: _on_lagging,
         e.Pong: _on_pong,
+        e.Notice: _on_notice,
     }
 
     def _settle(self, q: int, answer: Any, error: ChatError | None) -> None:

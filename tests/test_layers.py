@@ -21,7 +21,16 @@ LAYERS = {
 """Layer -> the layers that it may import."""
 
 CONFINED = {
-    "ray": ["cluster/ray_host.py", "cluster/ray_cell.py", "cluster/ray_nodes.py", "cluster/ray_supervisor.py", "ml/train*.py"],
+    "ray": [
+        "cluster/ray_host.py",
+        "cluster/ray_cell.py",
+        "cluster/ray_nodes.py",
+        "cluster/ray_supervisor.py",
+        "cluster/ray_switch.py",
+        "cluster/handles.py",
+        "cluster/direct_calls.py",
+        "ml/train*.py",
+    ],
     "aioquic": ["gateway/quic*.py"],
     "cassandra": ["actors/store/cassandra*.py"],
     "torch": ["ml/model*.py", "ml/train*.py"],

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 
+from actors.runtime.actor import ActorId
 from actors.runtime.codec import CodecError, pack, unpack
 from actors.runtime.plain import Plain
-from actors.runtime.ring import SLOTS, group_of, place_groups, slots_of
+from actors.runtime.ring import SLOTS, group_of, place_groups, slot_of, slots_of
 
 FORMAT = 2
 """Version of the encoding: 2 knows cells that are to be emptied. Fields are only added, at the ends: this one, the one before
@@ -103,6 +104,10 @@ class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
     def owner(self, slot: int) -> str | None:
         """The life that owns a slot; None where nobody does."""
         return self.by_slot[slot]
+
+    def owner_of(self, address: ActorId) -> str | None:
+        """The life that owns the slot of an address."""
+        return self.by_slot[slot_of(address)]
 
     def epoch(self, slot: int) -> int:
         """The version in which the owner of a slot last changed."""

@@ -165,6 +165,7 @@ export const en = {
   "error.no_such_user.named": "There is no user named “{user}”.",
   "error.no_such_room": "There is no such room, or it is not open to you.",
   "error.no_such_device": "There is no such device.",
+  "error.no_such_session": "There is no such session, or no longer.",
   "error.not_a_member": "That user is not in this room.",
   "error.already_a_member": "That user is already in this room.",
   "error.name_taken": "That name is taken. Choose another one.",

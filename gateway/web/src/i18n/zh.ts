@@ -167,6 +167,7 @@ export const zh: Record<Key, string> = {
   "error.no_such_user.named": "没有名为“{user}”的用户。",
   "error.no_such_room": "没有这个群聊，或它未对你开放。",
   "error.no_such_device": "没有这个设备。",
+  "error.no_such_session": "没有这个会话，或者它已结束。",
   "error.not_a_member": "该用户不在此群聊中。",
   "error.already_a_member": "该用户已在此群聊中。",
   "error.name_taken": "该用户名已被使用，请换一个。",

@@ -1,0 +1,195 @@
+"""Rooms and sessions as Ray actors, asked by a program of its own on a real Ray, while cells die and rooms move."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.events import Notice
+from gateway.client import Client
+from gateway.client_accounts import Accounts
+from tests.kit.ray_server import LIMIT_S, Server
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Program:
+    """A driver script that somebody has written."""
+
+    def __init__(self, server: Server) -> None:
+        command = [sys.executable, str(ROOT / "tests/kit/handle_program.py"), str(server.settings.data)]
+        environment = {**server.environment, "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        assert self.read() == {"value": "ready"}
+
+    def read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        found: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return found
+
+    def begin(self, expression: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(expression + "\n")
+        self.process.stdin.flush()
+
+    def answer(self, expression: str) -> dict[str, Any]:
+        self.begin(expression)
+        return self.read()
+
+    def value(self, expression: str) -> Any:
+        found = self.answer(expression)
+        assert "value" in found, found
+        return found["value"]
+
+    def end(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(30) == 0
+
+
+class Scene:
+    """A server with two people, a program, and rooms."""
+
+    def __init__(self, server: Server, program: Program) -> None:
+        self.server = server
+        self.program = program
+        accounts = Accounts(server.status()["url"])
+        self.url = accounts.websocket_url
+        self.tokens = {name: accounts.register(name, "correct horse").token for name in ("anna", "bob")}
+        self._keys = count()
+
+    def room(self) -> str:
+        """A new room of both."""
+
+        async def make() -> str:
+            async with Client(self.url, self.tokens["anna"]) as client:
+                return (await client.create(f"Plans {next(self._keys)}", members=["bob"])).room
+
+        return asyncio.run(make())
+
+    def bodies(self, room: str) -> list[str]:
+        page = self.program.value(f'ray.get(get_actor("room:{room}").history.remote(limit=200))')
+        return [entry["body"] for entry in page["entries"] if entry["kind"] == "text"]
+
+    def life(self, room: str) -> str:
+        found: str = self.program.value(f'ray.get(get_actor("room:{room}").stats.remote())')["life"]
+        return found
+
+    def pid(self, life: str) -> int:
+        found: int = next(cell["pid"] for cell in self.server.cells().values() if cell.get("life") == life)
+        return found
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    server = Server(tmp_path_factory.mktemp("handles"))
+    server.up()
+    program = Program(server)
+    yield Scene(server, program)
+    program.end()
+    server.run("down")
+    assert server.processes() == []
+
+
+def test_ray_get_wait_and_tasks_take_what_a_room_answers(scene: Scene) -> None:
+    room, ask = f'get_actor("room:{scene.room()}")', scene.program.value
+    assert ask(f'ray.get({room}.post.remote("anna", "good morning"))')["seq"] == 2
+    assert ask(f'ray.get(post_from_a_task.remote({room}, "bob", "and to you"))')["seq"] == 3
+    assert ask(f"ray.get(count_entries.remote({room}.history.remote()))") == 3
+    assert ask(f"[len(part) for part in ray.wait([{room}.stats.remote() for _ in range(8)], num_returns=8, timeout=30)]") == [8, 0]
+    stats = ask(f"ray.get({room}.stats.remote())")
+    assert (stats["kind"], stats["head"], stats["members"]) == ("room", 3, 2)
+    assert ask(f"ray.get(ray.get_actor('switch', namespace='warbler').act.remote({room}.address, 'stats', {{}}, 5.0))")["head"] == 3
+    assert [member["user"] for member in ask(f"ray.get({room}.members.remote())")["members"]] == ["anna", "bob"]
+    assert ask(f'ray.get({room}.kick.remote("bob"))') is None
+    assert [member["user"] for member in ask(f"ray.get({room}.members.remote())")["members"]] == ["anna"]
+
+
+@pytest.mark.parametrize("how", ["", ", direct=True"])
+def test_what_is_refused_is_an_error_with_a_code(scene: Scene, how: str) -> None:
+    room, ask = f'get_actor("room:{scene.room()}"{how})', scene.program.answer
+    assert ask(f'ray.get({room}.post.remote("carl", "hello"))')["code"] == "no_such_room"
+    assert ask(f'ray.get({room}.kick.remote("anna"))') == {"code": "forbidden", "retry": False, "text": "You may not do that"}
+    assert ask(f'ray.get(get_actor("room:nothing"{how}).stats.remote())')["code"] == "no_such_room"
+    assert ask(f'ray.get(get_actor("session:cell-9-00000000~1"{how}).stats.remote())')["code"] == "no_such_session"
+    assert "is no address" in ask('get_actor("nothing")')["mistake"]
+    assert "unexpected keyword" in ask(f"{room}.stats.remote(limit=1)")["mistake"]
+
+
+def test_the_same_key_makes_one_post_on_either_way(scene: Scene) -> None:
+    room = scene.room()
+    once = 'post.remote("anna", "once", key="my-own-key-1"))["seq"]'
+    ways = [scene.program.value(f'ray.get(get_actor("room:{room}"{how}).{once}') for how in ("", ", direct=True", "")]
+    assert ways == [2, 2, 2]
+    assert scene.bodies(room) == ["once"]
+
+
+def test_calls_outlive_the_death_of_the_rooms_cell_and_its_moving_back_and_every_post_is_there_once(scene: Scene) -> None:
+    room = scene.room()
+    home = scene.life(room)
+    scene.program.value(f'[None for globals()["room"] in [get_actor("room:{room}")]]')
+    refs = '[globals()["refs"] for globals()["refs"] in [[room.post.remote("anna", f"text {n}") for n in range(100)]]] and None'
+    scene.program.value(refs)
+    os.kill(scene.pid(home), signal.SIGKILL)
+    seqs = [stored["seq"] for stored in scene.program.value("ray.get(refs, timeout=60)")]
+    assert sorted(seqs) == list(range(2, 102))
+    assert sorted(scene.bodies(room)) == sorted(f"text {n}" for n in range(100))
+    # the cell comes back and gets its slots back, from a living owner, while posts go on
+    posted, end = 100, time.monotonic() + LIMIT_S
+    name = home.rpartition("-")[0]
+    while scene.life(room).rpartition("-")[0] != name or scene.life(room) == home:
+        assert time.monotonic() < end
+        assert scene.program.value(f'ray.get(room.post.remote("bob", "text {posted}"))')["seq"] == posted + 2
+        posted += 1
+    assert scene.program.value('ray.get(room.post.remote("bob", "at home"))')["seq"] == posted + 2
+    page = scene.program.value("ray.get(room.history.remote(after=101, limit=200))")
+    assert [entry["body"] for entry in page["entries"]] == [*(f"text {n}" for n in range(100, posted)), "at home"]
+
+
+def test_a_direct_call_after_its_cell_has_died_goes_to_the_new_owner(scene: Scene) -> None:
+    room = scene.room()
+    scene.server.until(lambda cells: len(cells) == 2)
+    scene.program.value(f'[None for globals()["near"] in [get_actor("room:{room}", direct=True)]]')
+    before = scene.program.value("ray.get(near.stats.remote())")["life"]
+    os.kill(scene.pid(before), signal.SIGKILL)
+    end = time.monotonic() + LIMIT_S
+    while "value" not in (found := scene.program.answer('ray.get(near.post.remote("anna", "here", key="after-the-death"))')):
+        assert found == {"ray": "ActorDiedError"}
+        assert time.monotonic() < end
+    assert scene.program.value("ray.get(near.stats.remote())")["life"] != before
+    assert scene.bodies(room) == ["here"]
+
+
+def test_a_session_is_found_told_asked_and_closed(scene: Scene) -> None:
+    async def scenario() -> None:
+        heard: asyncio.Queue[Notice] = asyncio.Queue()
+        value = scene.program.value
+        async with Client(scene.url, scene.tokens["bob"]) as client:
+            client.on_notice(heard.put_nowait)
+            (address,) = await asyncio.to_thread(value, 'ray.get(list_sessions("bob"))')
+            session = f'get_actor("{address}")'
+            await asyncio.to_thread(value, f'ray.get({session}.tell.remote("back in a minute"))')
+            assert (await heard.get()).text == "back in a minute"
+            stats = await asyncio.to_thread(value, f"ray.get({session}.stats.remote())")
+            assert (stats["user"], stats["session"], stats["device"]) == ("bob", address, client.device)
+            await asyncio.to_thread(value, f"ray.get({session}.close.remote())")
+            gone = await asyncio.to_thread(scene.program.answer, f"ray.get({session}.stats.remote())")
+            assert gone["code"] == "no_such_session"
+            again = []
+            while not again:  # the client comes back by itself
+                again = await asyncio.to_thread(value, 'ray.get(list_sessions("bob"))')
+            assert again != [address]
+
+    asyncio.run(asyncio.wait_for(scenario(), LIMIT_S))
