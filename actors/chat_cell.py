@@ -18,8 +18,8 @@ from actors.runtime.promise import Promise
 from actors.runtime.remote import Remote
 from actors.runtime.scheduler import Scheduler
 from actors.runtime.view import View
-from actors.session import SessionLimits, SessionPorts
 from actors.session_host import SessionHost
+from actors.session_ports import NoTickets, SessionLimits, SessionPorts, Tickets
 from actors.store.store import Store
 
 _KEEP_PLACES = frozenset({"session", "room", "relay", "routes", "desk"})
@@ -47,6 +47,7 @@ class Edges(NamedTuple):
     max_sessions: int
     trace: Trace | None = None
     """Follows messages through the cell; None: nobody does."""
+    tickets: Tickets = NoTickets()
 
 
 class ChatCell:
@@ -58,7 +59,7 @@ class ChatCell:
         self.tables = new_tables(edges.frame, edges.trace)
         self.cell = Cell(life, scheduler, [], report=report)
         self.cell.add_kinds(chat_kinds(self.cell, store, self.tables, edges.encode))
-        ports = SessionPorts(self.cell, self.tables.sessions, edges.verdicts, edges.read_token, edges.limits)
+        ports = SessionPorts(self.cell, self.tables.sessions, edges.verdicts, edges.read_token, edges.limits, edges.tickets)
         self.sessions = SessionHost(self.cell, ports, edges.max_sessions)
         self._owing: dict[str, set[ActorId]] = {}
         """life of an edge -> rooms and users whose news did not get there. They may have retired when the link is back."""

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from actors.runtime.plain import Constraint, Plain
 
+PROTOCOL_VERSION = 2
+"""Version of the frames; a server speaks this one and the one before."""
 MAX_BODY_BYTES = 16 * 1024
 """UTF-8 bytes of one message's text."""
 MAX_UNANSWERED = 64
@@ -42,13 +44,15 @@ class Command(Plain, frozen=True, gc=False, tag_field="t", forbid_unknown_fields
     """Base of all client frames."""
 
 
-class Hello(Command, frozen=True, gc=False, tag="hello"):
-    """First frame: who I am and what I have. `since` is the `since` of the last welcome that was stored."""
+class Hello(Command, frozen=True, gc=False, tag="hello", omit_defaults=True):
+    """First frame: who I am and what I have. `since` is the `since` of the last welcome that was stored; `ticket` the one of
+    the `move` that I follow."""
 
     v: Annotated[int, Constraint(ge=1, le=1000)]
     token: Secret
     since: Position = 0
     agent: Annotated[str, Constraint(max_length=100)] = ""
+    ticket: Annotated[str, Constraint(max_length=200)] = ""
 
 
 class Post(Command, frozen=True, gc=False, tag="post"):

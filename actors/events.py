@@ -168,4 +168,12 @@ class Notice(Event, frozen=True, gc=False, tag="notice"):
     """Milliseconds since 1970, of the server."""
 
 
-AnyEvent = Welcome | Entry | Sent | Refused | Head | Page | RoomChanged | ReadMark | Done | Failed | Lagging | Pong | Notice
+class Move(Event, frozen=True, gc=False, tag="move"):
+    """Please go on at one of `urls` within `within` seconds: connect there, show `ticket` in `hello`, leave when welcomed."""
+
+    urls: list[str]
+    ticket: str
+    within: float
+
+
+AnyEvent = Welcome | Entry | Sent | Refused | Head | Page | RoomChanged | ReadMark | Done | Failed | Lagging | Pong | Notice | Move

@@ -22,14 +22,12 @@ from actors.ports import Payload, Port, Sender
 from actors.runtime.actor import Actor, Context, StopReason, actor_id, handles, pinned_id
 from actors.runtime.cell import Returned
 from actors.session_asking import Asking, fail, patiently
-from actors.session_ports import SessionLimits, SessionPorts
+from actors.session_ports import SessionPorts
 from actors.session_posts import Posts
 from actors.session_presence import Presence, withdraw
-from actors.session_pulls import MAX_PULLS
 from actors.session_requests import REQUESTS
 from actors.welcome import rooms_and_pages, welcome
 
-PROTOCOL_VERSION = 1
 MAX_BEHIND = 2000
 """Rooms whose heads are noted for a slow reader; beyond it the connection is closed."""
 SLOW_S = 60.0
@@ -87,18 +85,19 @@ class Session(Actor):
         self._posts = Budget(limits.posts_per_s, limits.posts_burst, now)
         budget = Budget(limits.requests_per_s, limits.requests_burst, now)
         self._asking = Asking(self._ctx, self._ports.places, self._port, self._user, budget, self)
-        await self._welcome(attached)
+        await self._welcome(hello, attached)
 
-    async def _welcome(self, attached: s.Attached) -> None:
-        rooms, pages = await rooms_and_pages(self._ctx, self._ports.places, attached)
+    async def _welcome(self, hello: c.Hello, attached: s.Attached) -> None:
+        # Who moves here has what it was shown; what it misses all the same it sees by the heads.
+        has_all = bool(hello.ticket) and self._ports.tickets.device_of(hello.ticket, self._user) == self._device
+        rooms, pages = await rooms_and_pages(self._ctx, self._ports.places, attached, with_pages=not has_all)
         if self._ctx.me not in self._ports.sessions:
             return
         for info in rooms:
             self.shown(info.room, info.head)
         for page in pages:
             self.shown(page.room, page.head)
-        limits = {"body_bytes": c.MAX_BODY_BYTES, "unanswered": c.MAX_UNANSWERED, "posts_per_s": int(self._ports.limits.posts_per_s)}
-        self._port.emit(welcome(PROTOCOL_VERSION, self._ctx, attached, rooms, pages, limits))
+        self._port.emit(welcome(hello.v, self._ctx, attached, rooms, pages, self._ports.limits.posts_per_s))
         if self._ports.sessions.trace is not None:
             self._ports.sessions.trace.welcomed(self._ctx.me, self._user, self._device)
         for room in attached.large:
@@ -233,10 +232,8 @@ class Session(Actor):
     @handles(HeadTold)
     def on_head(self, message: HeadTold) -> None:
         """A room has come further than this session may have heard."""
-        if self._behind is not None:
-            self._fall_behind(message.room, message.head)
-        else:
-            self._tell_head(message.room, message.head)
+        tell = self._tell_head if self._behind is None else self._fall_behind
+        tell(message.room, message.head)
 
     def _tell_head(self, room: str, head: int) -> None:
         if head > self._heads.get(room, 0):
@@ -332,7 +329,7 @@ class Session(Actor):
         """A page of history."""
         self._asking.pull(pull)  # type: ignore[union-attr]
 
-    on_ping, on_dismiss = answers.on_ping, answers.on_dismiss
+    on_ping, on_dismiss, on_ask_to_move = answers.on_ping, answers.on_dismiss, answers.on_ask_to_move
     on_inspect, on_notify, on_end = answers.on_inspect, answers.on_notify, answers.on_end
 
     # --- time, places, the end ---------------------------------------------------------------------------------------
@@ -393,6 +390,3 @@ class Session(Actor):
 
     def _close(self, code: int) -> None:
         self._port.close(code, CLOSES[code])
-
-
-__all__ = ["MAX_PULLS", "PROTOCOL_VERSION", "Session", "SessionLimits", "SessionPorts"]

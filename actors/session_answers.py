@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from actors.closing import CLOSES
 from actors.commands import Ping
 from actors.errors import ChatError
-from actors.events import Notice, Pong
+from actors.events import Move, Notice, Pong
 from actors.messages.control import EndSession, InspectSession, Notify, SessionFigures
-from actors.messages.session import Dismiss
+from actors.messages.session import AskToMove, Dismiss
 from actors.runtime.actor import handles
 
 if TYPE_CHECKING:
@@ -29,6 +29,13 @@ def on_ping(session: Session, ping: Ping) -> None:
 def on_dismiss(session: Session, message: Dismiss) -> None:
     """Logged out, disabled, or replaced by a newer connection."""
     session._close(message.code)
+
+
+@handles(AskToMove)
+def on_ask_to_move(session: Session, message: AskToMove) -> None:
+    """There is more room elsewhere, or this cell is to end."""
+    if session._user:
+        session._port.emit(Move(message.urls, session._ports.tickets.issue(session._user, session._device), message.within))
 
 
 @handles(InspectSession)

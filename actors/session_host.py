@@ -10,7 +10,8 @@ from actors.ports import Port, SessionHandle
 from actors.runtime.activation import Activation
 from actors.runtime.actor import Context, pinned_id
 from actors.runtime.cell import Cell
-from actors.session import Session, SessionPorts
+from actors.session import Session
+from actors.session_ports import SessionPorts
 
 
 class _Handle:

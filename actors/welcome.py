@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 
+from actors.commands import MAX_BODY_BYTES, MAX_UNANSWERED
 from actors.errors import ChatError, Unavailable
 from actors.events import Page, RoomInfo, Welcome
 from actors.messages.delivery import EntryPage, ReadHeads, ReadPage
@@ -79,19 +80,22 @@ async def first_pages(ctx: Context, places: Places, rooms: Sequence[RoomInfo], c
     return pages
 
 
-async def rooms_and_pages(ctx: Context, places: Places, attached: Attached) -> tuple[list[RoomInfo], list[Page]]:
+async def rooms_and_pages(
+    ctx: Context, places: Places, attached: Attached, *, with_pages: bool = True
+) -> tuple[list[RoomInfo], list[Page]]:
     """What the user said of the rooms, with their heads, newest first; and the first pages of the newest few."""
     if not attached.rooms:
         return [], []
     marked = [info.room for info in attached.rooms if info.marked]
     rooms = with_heads(attached.rooms, await heads_of(ctx, places, marked))
     cursors = dict(zip((info.room for info in attached.rooms), attached.cursors, strict=True))
-    return rooms, await first_pages(ctx, places, rooms, cursors)
+    return rooms, await first_pages(ctx, places, rooms, cursors) if with_pages else []
 
 
-def welcome(version: int, ctx: Context, attached: Attached, rooms: list[RoomInfo], pages: list[Page], limits: dict[str, int]) -> Welcome:
-    """The frame that answers `hello`."""
+def welcome(version: int, ctx: Context, attached: Attached, rooms: list[RoomInfo], pages: list[Page], posts_per_s: float) -> Welcome:
+    """The frame that answers a `hello` of this version."""
     who = attached.identity
+    limits = {"body_bytes": MAX_BODY_BYTES, "unanswered": MAX_UNANSWERED, "posts_per_s": int(posts_per_s)}
     return Welcome(
         version, ctx.me, who.user, who.device, who.display, int(ctx.wall() * 1000),
         attached.since, rooms, pages, attached.more, who.admin, limits,

@@ -21,7 +21,7 @@ from actors.runtime.actor import ActorId
 from actors.runtime.codec import Codec
 from actors.runtime.links import Links
 from actors.runtime.view import CellInfo, View
-from actors.session import SessionLimits
+from actors.session_ports import SessionLimits
 from actors.store.seal import Sealer
 from actors.store.sqlite import SqliteStore
 from cluster.accounts import Accounts

@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from actors.commands import Command, Hello
+from actors.commands import PROTOCOL_VERSION, Command, Hello
 from actors.errors import CODES, ChatError
 from actors.events import Event, Failed, Welcome
 from actors.ports import Payload, Sessions
-from actors.session import PROTOCOL_VERSION
 
 T = TypeVar("T")
 MAX_HEARD = 256

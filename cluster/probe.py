@@ -33,8 +33,8 @@ from actors.messages.user import Grant, LogIn, Register
 from actors.ports import AllowAll, Payload
 from actors.runtime.actor import actor_id
 from actors.runtime.ring import slot_of
-from actors.session import SessionLimits, SessionPorts
 from actors.session_host import SessionHost
+from actors.session_ports import SessionLimits, SessionPorts
 from actors.store.rows import EntryRow, Gone
 from actors.store.store import Commit, Store, StoreError
 from cluster.canary import Canary, Heard

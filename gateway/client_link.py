@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import ssl
 import time
@@ -14,6 +15,8 @@ from websockets.typing import Subprotocol
 
 from actors.closing import REPLACED
 from actors.errors import ChatError
+from gateway.client_edges import edges_of, sorted_out
+from gateway.client_moves import Mover
 from gateway.client_talk import Talk
 
 Token = str | Callable[[], Awaitable[str]]
@@ -22,6 +25,8 @@ Token = str | Callable[[], Awaitable[str]]
 FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
 """Waits between connections double from the first to this, with full jitter."""
+DIAL_TIMEOUT_S, EDGE_TIMEOUT_S = 10.0, 4.0
+"""For a connection to the address that was given, and to an edge that the server names."""
 WELCOME_TIMEOUT_S = 40.0
 """From the connection to `welcome`; longer than the server's own limit."""
 
@@ -57,6 +62,7 @@ class Link:
         self._poke = asyncio.Event()
         self._attempt = 0
         self._was_refreshed = False
+        self._mover: Mover
         self.on_frame: Callable[[], None] = lambda: None
         """Called after each frame of the server."""
 
@@ -72,40 +78,82 @@ class Link:
             await asyncio.sleep(max(wait_s, self._backoff_s()))
 
     async def _connection(self) -> float:
-        """One connection, to its end. Returns the seconds that the server asks to wait at least."""
+        """One connection, and those that it hands over to, to the end of the last. Returns the seconds to wait at least."""
         token = self._token if isinstance(self._token, str) else await self._token()
         try:
-            async with connect(
-                self._url, compression=None, subprotocols=[Subprotocol("warbler.v1")], max_size=2**24, ssl=self._tls, user_agent_header=None
-            ) as socket:
-                await self._converse(socket, token)
+            socket = await self._first_that_answers()
         except InvalidStatus as error:
             return _wait_after_status(error)
         except InvalidURI as error:
             raise ClientClosed(0, str(error)) from error
         except (OSError, InvalidHandshake, TimeoutError):
             return 0.0
-        return self._wait_after_close(socket)
+        return await self._converse_on(socket, token)
 
-    async def _converse(self, socket: ClientConnection, token: str) -> None:
-        await socket.send(self._talk.hello(token), text=True)
+    async def _converse_on(self, socket: ClientConnection, token: str) -> float:
+        try:
+            with contextlib.suppress(ConnectionClosed):  # its code says what to do
+                await socket.send(self._talk.hello(token), text=True)
+            while True:
+                successor = await self._converse(socket, Mover(self._talk, token, self._dial_moved, self._chance))
+                if successor is None:
+                    return self._wait_after_close(socket)
+                socket.transport.abort()  # the server has ended it, or is about to
+                socket = successor
+        except TimeoutError:
+            return 0.0
+        finally:
+            await socket.close()
+
+    async def _first_that_answers(self) -> ClientConnection:
+        """A connection to the best edge that can be had. Raises what the last attempt failed with."""
+        *others, last = await asyncio.to_thread(edges_of, self._url, self._tls)
+        for url in others:
+            try:
+                return await self._dial(url, EDGE_TIMEOUT_S)
+            except (OSError, InvalidHandshake, InvalidURI, TimeoutError):
+                continue  # named, and not reachable from here: the next one
+        return await self._dial(last, DIAL_TIMEOUT_S)
+
+    async def _dial_moved(self, url: str) -> ClientConnection:
+        if url not in sorted_out([url], self._url):
+            raise InvalidURI(url, "not over TLS")
+        return await self._dial(url, EDGE_TIMEOUT_S)
+
+    async def _dial(self, url: str, limit_s: float) -> ClientConnection:
+        return await connect(
+            url, compression=None, subprotocols=[Subprotocol("warbler.v1")], max_size=2**24, user_agent_header=None, open_timeout=limit_s,
+            ssl=self._tls if url.startswith("wss:") else None,
+        )  # fmt: skip
+
+    async def _converse(self, socket: ClientConnection, mover: Mover) -> ClientConnection | None:
+        """To the end of this connection (None), or until another one has taken its place."""
+        self._mover = mover
         try:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(self._write(socket))
-                await self._read(socket)
-                writer.cancel()
+                moving = group.create_task(mover.successor())
+                reader = group.create_task(self._read(socket))
+                await asyncio.wait((reader, moving), return_when=asyncio.FIRST_COMPLETED)
+                await mover.answered.wait()  # a hello of its may be why this one was ended
+                found = moving.result() if moving.done() and moving.exception() is None else None
+                for task in (writer, moving, reader):
+                    task.cancel()
+            self._poke.set()
+            return found
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
     async def _read(self, socket: ClientConnection) -> None:
         try:
-            async with asyncio.timeout(WELCOME_TIMEOUT_S) as limit:
+            async with asyncio.timeout(None if self._talk.is_welcomed else WELCOME_TIMEOUT_S) as limit:
                 async for text in socket:
                     self._talk.receive(text, time.monotonic())
                     if self._talk.is_welcomed and limit.when() is not None:
                         limit.reschedule(None)
                         self._attempt, self._was_refreshed = 0, False
                     self.on_frame()
+                    self._mover.look()
                     self._poke.set()
         except ConnectionClosed:
             return
@@ -131,6 +179,10 @@ class Link:
 
     def _wait_after_close(self, socket: ClientConnection) -> float:
         code, reason, refused = socket.close_code or 1006, socket.close_reason or "", self._talk.refused
+        if refused is not None and self._talk.speaks_as(refused):
+            return 0.0
+        if code == REPLACED and self._mover.was_greeting:
+            return 0.0  # by ourselves
         if 4100 <= code < 4200 and not isinstance(self._token, str) and not self._was_refreshed:
             self._was_refreshed = True
             return 0.0

@@ -21,7 +21,8 @@ from gateway.client_posts import Draft, Posts
 from gateway.client_rooms import Rooms
 from gateway.client_state import Saved
 
-VERSION = 1
+TICKETS_SINCE = 2
+"""The version of the protocol that knows resume tickets."""
 ACK_INTERVAL_S = 2.0
 """Between acknowledgements; each room once at most."""
 REPAIR_WAIT_S = 1.0
@@ -62,12 +63,18 @@ class Talk:
         """The last `error` about a frame itself: why the server will close."""
         self.posts = Posts(dict(saved.numbers), chance)
         self.rooms = Rooms(dict(saved.seqs), from_first)
+        self.wanted_move: e.Move | None = None
+        """Where the server wants this client to go on, until somebody takes it up."""
+        self.holds_requests = False
+        """Whether requests that cannot be repeated wait: the connection is about to be changed."""
         self.on_room: Callable[[e.RoomInfo], None] = lambda info: None
         self.on_read: Callable[[e.ReadMark], None] = lambda mark: None
         self.on_notice: Callable[[e.Notice], None] = lambda notice: None
         self._since = saved.since
         self._from_first = from_first
         self._agent = agent
+        # what the next hello speaks: the newest version, until a server says that it does not
+        self._version = c.PROTOCOL_VERSION
         self._q = 0
         self._requests: dict[int, _Request] = {}
         self._out: list[c.Command] = []
@@ -106,10 +113,19 @@ class Talk:
 
     # --- the connection ---
 
-    def hello(self, token: str) -> bytes:
+    def hello(self, token: str, ticket: str = "") -> bytes:
         """The first frame of a connection."""
         self.refused = None
-        return _encode(c.Hello(VERSION, token, self._since, self._agent))
+        return _encode(c.Hello(self._version, token, self._since, self._agent, ticket if self._version >= TICKETS_SINCE else ""))
+
+    def speaks_as(self, error: ChatError) -> bool:
+        """After a refused `hello`: whether it was about the version, and there is another that both speak. The next one is of that."""
+        theirs = error.fields.get("versions") if error.code == "unsupported_version" else None
+        common = {c.PROTOCOL_VERSION, c.PROTOCOL_VERSION - 1}.intersection(theirs if isinstance(theirs, list) else ())
+        if not common or max(common) == self._version:
+            return False
+        self._version = max(common)
+        return True
 
     def receive(self, text: str | bytes, now: float) -> None:
         """One frame of the server. Frames of kinds that this version does not know are passed over."""
@@ -129,7 +145,7 @@ class Talk:
         if now >= self._repair_at:
             out.extend(self._due_repairs())
         for request in self._requests.values():
-            if not request.is_sent:
+            if not request.is_sent and (isinstance(request.command, _REPEATABLE) or not self.holds_requests):
                 request.is_sent = True
                 out.append(request.command)
         out.extend(self.posts.due(now))
@@ -146,10 +162,25 @@ class Talk:
         times += [at for at in (self.posts.next_due_at(), self._repair_at) if at is not None and at > now]
         return min(times)
 
+    @property
+    def may_change(self) -> bool:
+        """Whether the connection can be changed without harm: nothing is under way that could not be repeated."""
+        return not any(request.is_sent and not isinstance(request.command, _REPEATABLE) for request in self._requests.values())
+
+    def moved(self, welcome: e.Welcome, now: float) -> None:
+        """Another connection was welcomed and takes the place of this one: what was under way is repeated there."""
+        out = self._out
+        self.disconnected()
+        self._out = out
+        self._on_welcome(welcome, now)
+
     def disconnected(self) -> None:
         """The connection is gone; what can be repeated will be."""
-        self.is_welcomed = False
-        self._out.clear()
+        if self.is_welcomed:
+            self._version = c.PROTOCOL_VERSION
+        self.is_welcomed = self.holds_requests = False
+        self.wanted_move = None
+        self._out = []
         self._repairs.clear()
         self._list_after, self._repair_at = None, 0.0
         self.posts.disconnected()
@@ -196,7 +227,7 @@ class Talk:
             )
 
     def _on_refused(self, event: e.Refused, now: float) -> None:
-        self.posts.refused(event.room, event.n, _error_of(event), event.retry, now)
+        self.posts.refused(event.room, event.n, error_of(event), event.retry, now)
 
     def _on_head(self, event: e.Head, now: float) -> None:
         self.rooms.came_to(event.room, event.head)
@@ -228,7 +259,7 @@ class Talk:
             self._settle(event.q, event.result, None)
 
     def _on_failed(self, event: e.Failed, now: float) -> None:
-        error, fields = _error_of(event), event.fields
+        error, fields = error_of(event), event.fields
         room, n, q = fields.get("room"), fields.get("n"), event.q or fields.get("q")
         if q in self._repairs:
             self._repair_failed(q, error, now)
@@ -239,6 +270,9 @@ class Talk:
             self.posts.refused(room, n, error, event.retry, now)
         else:
             self.refused = error
+
+    def _on_move(self, event: e.Move, now: float) -> None:
+        self.wanted_move = event
 
     def _on_pong(self, event: e.Pong, now: float) -> None:
         pass
@@ -260,6 +294,7 @@ class Talk:
         e.Lagging: _on_lagging,
         e.Pong: _on_pong,
         e.Notice: _on_notice,
+        e.Move: _on_move,
     }
 
     def _settle(self, q: int, answer: Any, error: ChatError | None) -> None:
@@ -298,6 +333,7 @@ class Talk:
             self._list_after = ""
 
 
-def _error_of(event: e.Refused | e.Failed) -> ChatError:
+def error_of(event: e.Refused | e.Failed) -> ChatError:
+    """The error that a frame of the server tells."""
     fields = {name: value for name, value in event.fields.items() if name not in ("code", "retry_after", "self")}
     return ChatError(event.code, retry_after=event.retry_after, **fields)

@@ -298,6 +298,7 @@ class Connection(Flow):
 
     def _open_session(self, hello: Command) -> None:
         try:
+            self._hub.admit(hello)
             session = self._session = self._hub.sessions.open(self, self._address)
         except ChatError as error:
             self._refuse_opening(error)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from actors.closing import CLOSES, GOING_AWAY
+from actors.commands import Command
 from actors.ports import Sessions
 from actors.runtime.scheduler import Scheduler
 from gateway.admission import Admission
@@ -165,15 +166,18 @@ class Front:
         trusted_proxies: Sequence[str] = (),
         max_connections: int = 200_000,
         max_connections_per_address: int = 2_000,
+        admit: Callable[[Command], None] = lambda hello: None,
     ) -> None:
-        """`app`: the ASGI application. `trusted_proxies`: CIDR texts; raises `ValueError` for one that is none."""
+        """`app`: the ASGI application. `trusted_proxies`: CIDR texts; raises `ValueError` for one that is none.
+        `admit`: raises `ChatError` for a `hello` that is to come later."""
         proxies = Proxies(trusted_proxies)
         admission = Admission(max_connections, max_connections_per_address, proxies.trusts)
         clock = scheduler or LoopClock(asyncio.get_running_loop())
-        self._hub = Hub(sessions, clock, origins=origins, proxies=proxies, admission=admission)
+        self._hub = Hub(sessions, clock, origins=origins, proxies=proxies, admission=admission, admit=admit)
         self._http = HttpSide(app, self._hub)
         self._listeners: list[asyncio.Server | TlsAcceptor] = []
         self._port = 0
+        self._own_port = 0
         self._closing: asyncio.Task[None] | None = None
 
     @property
@@ -193,33 +197,49 @@ class Front:
             raise RuntimeError("not started")
         return self._port
 
+    @property
+    def own_port(self) -> int:
+        """The port that no other cell shares; 0 where there is none."""
+        return self._own_port
+
     async def start(
-        self, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None, reuse_port: bool = False
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+        reuse_port: bool = False,
+        own_port: int | None = None,
     ) -> None:
-        """Start the application and listen. Raises `OSError` (the port is taken) and `StartupFailed`."""
+        """Start the application and listen, on `own_port` (0: a free one) too where it is given. Raises `OSError` (a port is
+        taken) and `StartupFailed`."""
         await self._http.start()
         try:
-            await self._listen(host, port, ssl_context, reuse_port)
+            self._port = await self._listen(host, port, ssl_context, reuse_port)
+            if own_port is not None:
+                self._own_port = await self._listen(host, own_port, ssl_context, False)
         except OSError:
-            self._stop_listening()
+            self.stop_listening()
             await self._http.stop()
             raise
         self._hub.wheel.start()
 
-    async def _listen(self, host: str, port: int, tls: ssl.SSLContext | None, reuse_port: bool) -> None:
+    async def _listen(self, host: str, port: int, tls: ssl.SSLContext | None, reuse_port: bool) -> int:
         loop = asyncio.get_running_loop()
         for listener in await listening_sockets(host, port, reuse_port=reuse_port, backlog=LISTEN_BACKLOG):
-            self._port = self._port or int(listener.getsockname()[1])
+            port = port or int(listener.getsockname()[1])
             if tls is None:
                 self._listeners.append(await loop.create_server(self._door, sock=listener, backlog=LISTEN_BACKLOG))
             else:
                 self._listeners.append(TlsAcceptor(listener, tls, self._door, handshake_s=HEAD_TIMEOUT_S, shutdown_s=TLS_SHUTDOWN_S))
+        return port
 
     def _door(self) -> Door:
         return Door(self._hub, self._http)
 
-    def _stop_listening(self) -> None:
-        for listener in self._listeners:
+    def stop_listening(self) -> None:
+        """Take nobody any more; who is here stays (safe to repeat)."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
             listener.close()
 
     async def close(self) -> None:
@@ -231,7 +251,7 @@ class Front:
     async def _close(self) -> None:
         hub = self._hub
         hub.closing = True
-        self._stop_listening()
+        self.stop_listening()
         for connection in list(hub.connections):
             connection.close(GOING_AWAY, CLOSES[GOING_AWAY])
         self._http.shutdown_connections()

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from actors.commands import Command
 from actors.ports import Sessions
 from actors.runtime.scheduler import Scheduler
 from gateway.admission import Admission
@@ -47,6 +48,7 @@ class Hub:
     __slots__ = (
         "_dirty",
         "admission",
+        "admit",
         "closing",
         "connections",
         "counters",
@@ -69,13 +71,16 @@ class Hub:
         proxies: Proxies | None = None,
         admission: Admission | None = None,
         chance: random.Random | None = None,
+        admit: Callable[[Command], None] = lambda hello: None,
     ) -> None:
+        """`admit`: raises `ChatError` for a `hello` that is to come later."""
         self.sessions = sessions
         self.scheduler = scheduler
         self.origins = frozenset(origin.lower() for origin in origins)
         """Origins that browsers may come from besides the server's own."""
         self.proxies = proxies or Proxies()
         self.admission = admission or Admission()
+        self.admit = admit
         self.wheel = Wheel(scheduler)
         self.counters = Counters()
         self.random = chance or random.Random()

@@ -15,12 +15,12 @@ from enum import IntEnum
 from typing import NamedTuple, get_args
 
 from actors.closing import MALFORMED, NOT_NOW, TOO_MANY_ERRORS, UNSUPPORTED_VERSION
-from actors.commands import AnyCommand, Command, Hello, Ping
+from actors.commands import PROTOCOL_VERSION, AnyCommand, Command, Hello, Ping
 from actors.errors import ChatError
 from actors.events import Failed
 from gateway.wire import decode
 
-VERSIONS = frozenset({1})
+VERSIONS = frozenset({PROTOCOL_VERSION - 1, PROTOCOL_VERSION})
 """Protocol versions spoken here."""
 ERROR_BUDGET = 20
 """Refused frames in one window after which the connection is closed."""

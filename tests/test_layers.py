@@ -50,7 +50,7 @@ CONFINED = {
     "click": ["cluster/cli.py", "cluster/commands/*.py", "cluster/bench/cli.py"],
     "rich": ["cluster/commands/*.py", "cluster/bench/*.py"],
     "uvloop": ["cluster/cell_process.py", "cluster/bench/*.py"],
-    "websockets": ["gateway/connection*.py", "gateway/client_link.py", "cluster/peer*.py", "cluster/bench/*.py"],
+    "websockets": ["gateway/connection*.py", "gateway/client_link.py", "gateway/client_moves.py", "cluster/peer*.py", "cluster/bench/*.py"],
 }
 """Foreign library -> the files that may import it. What is not named may be imported anywhere above `actors`."""
 

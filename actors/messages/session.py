@@ -94,6 +94,13 @@ class Dismiss(Message, frozen=True, gc=False):
     reason: str
 
 
+class AskToMove(Message, frozen=True, gc=False):
+    """To a session: its client is to go on at one of these addresses, within so many seconds."""
+
+    urls: list[str]
+    within: float
+
+
 class Tick(Message, frozen=True, gc=False):
     """A timer of the actor itself."""
 

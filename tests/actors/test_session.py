@@ -13,8 +13,8 @@ from actors.messages.delivery import HeadTold
 from actors.ports import Refusal, Sender
 from actors.room_pages import PAGE_BYTES
 from actors.runtime.promise import Promise
-from actors.session import SessionLimits
 from actors.session_asking import MAX_REQUESTS
+from actors.session_ports import SessionLimits
 from actors.session_pulls import MAX_PULLS
 from tests.kit.chat import Device, Town
 from tests.kit.gate import Gate

@@ -100,7 +100,7 @@ EARLY = (
     Bad("a post first", post(room="abcd"), "not_now", 4202),
     Bad("a ping first", b'{"t":"ping"}', "not_now", 4202),
     Bad("a body above its limit", post(room="abcd", body="x" * (MAX_BODY_BYTES + 1)), "too_large", 4200),
-    Bad("another version", b'{"t":"hello","v":2,"token":"0123456789"}', "unsupported_version", 4203),
+    Bad("another version", b'{"t":"hello","v":9,"token":"0123456789"}', "unsupported_version", 4203),
     Bad("a token that is none", b'{"t":"hello","v":1,"token":"0123456789"}', "bad_token", 4100),
     Bad("a token of nobody", b'{"t":"hello","v":1,"token":"wbl:nobody:Ag3EbpY48LG-bNZP4Mp7_1WjJBGhD4BBvw9QkwcZu98"}', "bad_token", 4100),
     Bad(

@@ -39,7 +39,7 @@ class Server:
 
 def test_hello_carries_what_the_last_run_left() -> None:
     talk = Server(Saved("alice", "d1", 42)).talk
-    assert json.loads(talk.hello("secret-token")) == {"t": "hello", "v": 1, "token": "secret-token", "since": 42, "agent": "test"}
+    assert json.loads(talk.hello("secret-token")) == {"t": "hello", "v": 2, "token": "secret-token", "since": 42, "agent": "test"}
 
 
 def test_before_the_welcome_nothing_is_sent() -> None:

@@ -21,6 +21,7 @@ from gateway.loop_clock import LoopClock
 from tests.kit.asgi import plain_app
 from tests.kit.calls import called
 from tests.kit.clock import Clock
+from tests.kit.http_server import exchange
 from tests.kit.wire_ends import HEAD, HELLO, RecordedSessions, echo_pings, frame
 
 Main = Callable[[Front, RecordedSessions], Awaitable[None]]
@@ -373,5 +374,21 @@ def test_two_fronts_can_share_a_port() -> None:
         await second.start("127.0.0.1", first.port, reuse_port=True)
         assert first.port == second.port
         await asyncio.gather(first.close(), second.close())
+
+    uvloop.run(main())
+
+
+def test_a_cell_can_listen_on_a_port_of_its_own_beside_the_shared_one_and_stop_both() -> None:
+    async def main() -> None:
+        front = Front(RecordedSessions(), plain_app)
+        await front.start("127.0.0.1", 0, reuse_port=True, own_port=0)
+        assert 0 < front.own_port != front.port
+        for port in (front.port, front.own_port):
+            assert (await exchange(port, GET % (b"hello", b"Connection: close\r\n"))).startswith(b"HTTP/1.1 200")
+        front.stop_listening()
+        for port in (front.port, front.own_port):
+            with pytest.raises(OSError, match="refused"):
+                await exchange(port, b"")
+        await front.close()
 
     uvloop.run(main())

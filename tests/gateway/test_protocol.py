@@ -81,8 +81,8 @@ def test_before_welcome_a_malformed_frame_ends_the_connection(state: State) -> N
 
 def test_a_version_that_is_not_spoken_ends_the_connection_and_names_those_that_are() -> None:
     talk = Dialogue()
-    answer, close = refusal(talk, HELLO.replace(b'"v":1', b'"v":2'))
-    assert (answer.code, answer.fields, close) == ("unsupported_version", {"versions": [1]}, UNSUPPORTED_VERSION)
+    answer, close = refusal(talk, HELLO.replace(b'"v":1', b'"v":9'))
+    assert (answer.code, answer.fields, close) == ("unsupported_version", {"versions": [1, 2]}, UNSUPPORTED_VERSION)
     assert talk.state is State.NEW
 
 

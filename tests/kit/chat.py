@@ -20,7 +20,7 @@ from actors.runtime.codec import Codec
 from actors.runtime.links import Links
 from actors.runtime.ring import SLOTS
 from actors.runtime.view import CellInfo, View
-from actors.session import SessionLimits
+from actors.session_ports import SessionLimits
 from tests.kit.clock import Clock
 from tests.kit.memory import MemoryDisk, MemoryStore
 from tests.kit.network import Network

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -16,9 +17,11 @@ from actors.messages.user import Grant, LogIn, LogOut, Register, SetProfile
 from actors.ports import AllowAll, Verdicts
 from actors.runtime.actor import ActorId, actor_id
 from actors.runtime.ring import SLOTS
-from actors.session import SessionLimits
+from actors.session_ports import SessionLimits
+from gateway.arrivals import Arrivals, Doorkeeper
 from gateway.front import Front
 from gateway.loop_clock import LoopClock
+from gateway.tickets import EdgeTickets
 from gateway.wire import encode, frame_text
 from tests.kit.asgi import plain_app
 from tests.kit.chat import GENEROUS, make_view
@@ -43,10 +46,14 @@ def read_token(text: str) -> tuple[str, bytes]:
 class Live:
     """One server. `kill` ends a life as a crash does, `start` begins the next one on the same store and port."""
 
-    def __init__(self, *, limits: SessionLimits = GENEROUS, verdicts: Verdicts | None = None, app: Any = plain_app) -> None:
+    def __init__(
+        self, *, limits: SessionLimits = GENEROUS, verdicts: Verdicts | None = None, app: Any = plain_app, arrivals: Arrivals | None = None
+    ) -> None:
         self._limits = limits
         self._verdicts = verdicts or AllowAll()
         self._app = app
+        self.tickets = EdgeTickets(b"the secret of the test", time.time)
+        self._admit = Doorkeeper(arrivals or Arrivals(1e6, 1e6), lambda text: read_token(text)[0], self.tickets, time.monotonic).admit
         self._disk = MemoryDisk()
         self._lives = 0
         self.port = 0
@@ -58,15 +65,20 @@ class Live:
     def url(self) -> str:
         return f"ws{'s' if self.tls else ''}://127.0.0.1:{self.port}/ws"
 
+    @property
+    def other_url(self) -> str:
+        """The same server at its second port."""
+        return self.url.replace(f":{self.port}/", f":{self.front.own_port}/")
+
     async def start(self) -> None:
         """A new life."""
         self._lives += 1
         life, clock = f"life{self._lives}", LoopClock(asyncio.get_running_loop())
-        edges = Edges(encode, frame_text, read_token, self._verdicts, self._limits, 10_000)
+        edges = Edges(encode, frame_text, read_token, self._verdicts, self._limits, 10_000, tickets=self.tickets)
         self.chat = ChatCell(life, clock, MemoryStore(self._disk, life, soon=clock.soon), edges)
         self.chat.adopt(make_view(self._lives, [life], [0] * SLOTS, None))
-        self.front = Front(self.chat.sessions, self._app)
-        await self.front.start("127.0.0.1", self.port, self.tls)
+        self.front = Front(self.chat.sessions, self._app, admit=self._admit)
+        await self.front.start("127.0.0.1", self.port, self.tls, own_port=0)
         self.port = self.front.port
 
     async def kill(self) -> None:
