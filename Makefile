@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ENV := .venv/bin
 
-.PHONY: run test quick style types web web-test bench soak lock clean environment
+.PHONY: run test quick style types web web-test bench soak rayup lock clean environment
 .DEFAULT_GOAL := run
 
 run: web            ## start the server here; Ctrl-C ends it
@@ -32,6 +32,9 @@ bench: environment  ## the table of figures, as multiples of a bare relay
 
 soak: environment   ## rounds of killing under load
 	$(ENV)/python -m pytest -m slow tests/faults $(TESTS)
+
+rayup: environment  ## `ray up` against three hosts made of name spaces on this machine; root only
+	$(ENV)/python tools/rayup.py
 
 lock: environment   ## UPGRADE=--upgrade moves to newer versions
 	PATH="$(CURDIR)/$(ENV):$$PATH" $(ENV)/python tools/lock.py $(UPGRADE)

@@ -49,7 +49,7 @@ class CellActor:
     """One life of one cell."""
 
     def __init__(self, settings: dict[str, Any], who: Identity, machine: str) -> None:
-        self._settings = Settings.model_validate(settings)
+        self._settings = Settings.model_validate(settings).on_node(who.public_host)
         self._who = who
         self._stranger = machine != this_machine()
         """Whether this is another machine than the data's."""

@@ -65,6 +65,16 @@ class RayHost:
         if self._settings.address:
             check_machines(living_nodes(), self._settings.nodes_share_this_machine)
 
+    def check_free(self) -> None:
+        """Raises `StartProblem` where the Ray that was joined serves another data folder: one Ray, one server."""
+        try:
+            ray.get_actor(SUPERVISOR, namespace=NAMESPACE)
+        except ValueError:
+            return
+        data = self.call("status")["data"]
+        if data != str(self._settings.data):
+            raise StartProblem(f"The Ray at {self._settings.address} serves {data} already; one Ray has one server.")
+
     def remove_supervisor(self) -> None:
         """End the supervisor of a Ray that is not ours to end; its cells have ended already."""
         try:

@@ -87,8 +87,8 @@ def start_node(settings: Settings, plan: NodePlan) -> str:
         check_reachable(plan.join)
     try:
         done = subprocess.run(
-            command_for(settings, plan), env=node_variables(settings), cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=START_LIMIT_S, check=False,
+            command_for(settings, plan), env={**node_variables(settings), **autoscaler_of(plan.autoscaling)}, cwd="/",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=START_LIMIT_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise StartProblem(f"Ray did not start within {START_LIMIT_S:.0f} s on this machine.") from error
@@ -113,6 +113,20 @@ def command_for(settings: Settings, plan: NodePlan) -> list[str]:
         *("--include-dashboard", "false") * plan.head,
         *("--disable-usage-stats", "--include-log-monitor", "false", "--log-style", "record", "--log-color", "false"),
     ]
+
+
+def autoscaler_of(file: Path | None) -> dict[str, str]:
+    """The variable that chooses Ray's autoscaler for the machines in a file of `ray up`: for own machines the first one, since
+    the second (of Ray 2.60) takes its head for a machine that is still to be started, and then starts one too few."""
+    if file is None:
+        return {}
+    try:
+        provider = json.loads(file.expanduser().read_text())["provider"]["type"]
+    except OSError as error:
+        raise StartProblem(f"{file} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StartProblem(f"{file} is not what `ray up` gives its head.") from error
+    return {"RAY_enable_autoscaler_v2": "0"} if provider == "local" else {}
 
 
 def _told_labels() -> dict[str, str]:

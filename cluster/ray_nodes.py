@@ -7,9 +7,10 @@ import signal
 from typing import Any
 
 import ray
+from ray.autoscaler.sdk import request_resources
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cluster.nodes import UNIT, Node
+from cluster.nodes import ROOM, UNIT, Node
 from cluster.processes import ProcessId, kill_for_sure
 
 HEAD_RESOURCE = "node:__internal_head__"
@@ -51,3 +52,14 @@ def end_nodes(nodes: list[Node], limit_s: float) -> None:
     asked = [RAY_END_NODE.options(scheduling_strategy=on_node(node.id)).remote() for node in nodes]
     if asked:
         ray.wait(asked, num_returns=len(asked), timeout=limit_s)
+
+
+def home_node() -> str:
+    """The id of the node that this process is on."""
+    found: str = ray.get_runtime_context().get_node_id()
+    return found
+
+
+def ask_for(nodes: int) -> None:
+    """Ask Ray's autoscaler to have at least so many nodes for chat; what it keeps beyond that is idle or its own minimum."""
+    request_resources(bundles=[{ROOM: 1}] * nodes)

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.exceptions import RayError
@@ -17,6 +17,7 @@ from actors.store.cluster_file import ClusterFile
 from actors.store.store import StoreError
 from cluster.figures import CellStats, Identity
 from cluster.folder_lock import folder_lock
+from cluster.growth import Growth
 from cluster.life_lock import is_held, wait_free
 from cluster.membership import Membership
 from cluster.nodes import UNIT, WantedCell, check_machines, wanted_cells
@@ -24,7 +25,7 @@ from cluster.problems import StartProblem, last_words
 from cluster.processes import ProcessId, kill_for_sure, this_machine
 from cluster.ray_cell import RAY_CELL, answered, log_to_file
 from cluster.ray_environment import NAMESPACE
-from cluster.ray_nodes import kill_there, living_nodes, on_node
+from cluster.ray_nodes import ask_for, home_node, kill_there, living_nodes, on_node
 from cluster.settings import Settings
 from cluster.supervisor import CellPort, Child, Supervisor, Wanted
 from cluster.watch import until_gone
@@ -159,6 +160,8 @@ class SupervisorActor:
         log_to_file(self._settings, "supervisor")
         self._supervisor: Supervisor | None = None
         self._fatal = ""
+        self._growth: Growth | None = None
+        self._places: Mapping[str, WantedCell] = {}
         self._problem = ""
         """Why the nodes are not used as they are; empty where they are."""
         self._running = asyncio.get_running_loop().create_task(self._run(), name="supervisor")
@@ -169,6 +172,8 @@ class SupervisorActor:
         try:
             with folder_lock(settings):
                 hands = RayHands(settings)
+                if settings.address and settings.most_nodes:
+                    self._growth = Growth(settings, home_node(), lambda nodes: asyncio.to_thread(ask_for, nodes))
                 names = await self._place(hands)
                 self._supervisor = Supervisor(Membership(ClusterFile(settings.data)), hands, Wanted(names, settings.port))
                 async with asyncio.TaskGroup() as tasks:
@@ -186,13 +191,20 @@ class SupervisorActor:
             return tuple(f"cell-{number}" for number in range(1, settings.cells + 1))
         nodes = await asyncio.to_thread(living_nodes)
         check_machines(nodes, settings.nodes_share_this_machine)
+        if self._growth is not None:
+            nodes = await self._growth.nodes_to_use(asyncio.get_running_loop().time(), nodes, await self._figures(), hands.places)
         wanted = wanted_cells(nodes, settings.cells)
-        hands.places = {**hands.places, **{cell.name: cell for cell in wanted}}
+        self._places = hands.places = {**hands.places, **{cell.name: cell for cell in wanted}}
         return tuple(cell.name for cell in wanted)
+
+    async def _figures(self) -> dict[str, CellStats]:
+        children = self._supervisor.children.values() if self._supervisor is not None else ()
+        rows = await asyncio.gather(*(_cell_status(child) for child in children if child.state == "serving"))
+        return {row["name"]: cast(CellStats, row) for row in rows if "at" in row}
 
     async def _watch_nodes(self, hands: RayHands, supervisor: Supervisor) -> None:
         """Cells follow the nodes. Nodes that cannot be used are told and have none."""
-        while self._settings.address:
+        while self._settings.address and not supervisor.stopping:
             await asyncio.sleep(LOOK_S)
             try:
                 names = await self._place(hands)
@@ -212,6 +224,7 @@ class SupervisorActor:
         port = supervisor.public_port if supervisor is not None else 0
         return {
             "pid": os.getpid(),
+            "data": str(self._settings.data),
             "fatal": self._fatal,
             "problem": self._problem,
             "port": port,
@@ -235,6 +248,8 @@ class SupervisorActor:
     async def _stop(self) -> None:
         if self._supervisor is not None:
             await self._supervisor.stop(self._settings.stop_seconds)
+        if self._growth is not None:
+            await self._growth.end()
 
 
 RAY_SUPERVISOR: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)(SupervisorActor)

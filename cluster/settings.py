@@ -97,6 +97,20 @@ class Settings(BaseModel):
     """Says that all nodes of the cluster are on this machine and see its data folder. Else the embedded store refuses more
     than one machine."""
 
+    least_nodes: int = Field(default=1, ge=1, le=1000)
+    """Nodes for chat that are kept, however little there is to do. Counts with `most_nodes`."""
+    most_nodes: int = Field(default=0, ge=0, le=1000)
+    """Nodes for chat up to which Ray's autoscaler is asked for more when the whole is short of capacity, and which it may take
+    back. 0: nodes are asked for and given back by hand."""
+    grow_above: float = Field(default=0.7, gt=0, le=1)
+    """Mean load of the cells for chat (of a core, or of `max_connections`) above which one node more is asked for."""
+    grow_after_s: Seconds = 60.0
+    """How long that load has to last."""
+    shrink_below: float = Field(default=0.35, gt=0, le=1)
+    """Load that the other nodes would have to stay below, for one node to be given back."""
+    shrink_after_s: Seconds = 600.0
+    """How long that has to last."""
+
     # --- Ray ---
 
     ray_memory_mib: int = Field(default=80, ge=80, le=1_048_576)
@@ -148,6 +162,10 @@ class Settings(BaseModel):
             raise ValueError("`secrets` has the master key already: leave `key_file` out")
         if self.address and self.secrets is None:
             raise ValueError("`address` needs `secrets`: one folder, made by `warbler secrets` and brought to every node")
+        if self.shrink_below >= self.grow_above:
+            raise ValueError("`shrink_below` has to be lower than `grow_above`, or nodes would come and go")
+        if 0 < self.most_nodes < self.least_nodes:
+            raise ValueError("`least_nodes` is more than `most_nodes`")
         if self.shard_count < self.cells:
             raise ValueError(f"{self.cells} cells need at least as many shards; there would be {self.shard_count}")
         return self
@@ -167,6 +185,12 @@ class Settings(BaseModel):
         is_known = self.host not in ("0.0.0.0", "::") and not self.trusted_proxies
         url = self.public_url or (self.url(port).rstrip("/") if is_known else "")
         return ("ws" + url.removeprefix("http") + "/ws",) if url else ()
+
+    def on_node(self, public_host: str) -> Self:
+        """The same on a node that clients reach by a name of its own; empty: it has none."""
+        if not public_host or not self.port:
+            return self
+        return self.model_copy(update={"public_url": f"{self.scheme}://{public_host}:{self.port}"})
 
     @property
     def scheme(self) -> str:

@@ -51,9 +51,11 @@ def check_possible() -> None:
         raise NoHosts(f"these are missing: {', '.join(missing)} (Debian: apt-get install iproute2 openssh-server rsync)")
     if os.geteuid() != 0:
         raise NoHosts("only root may make name spaces")
-    tried = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True, check=False)
+    trial = "ip link add name try0 type bridge && ip link add name try1 type veth peer name try2 && mount -t tmpfs tmpfs /mnt"
+    command = ["unshare", "--net", "--mount", "--pid", "--fork", "sh", "-c", trial]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
     if tried.returncode != 0:
-        raise NoHosts(f"this system does not allow name spaces: {tried.stderr.strip()}")
+        raise NoHosts(f"this system does not allow name spaces, or bridges in them: {tried.stderr.strip()}")
 
 
 @contextlib.contextmanager
@@ -159,3 +161,17 @@ def _run(*command: str) -> None:
 
 def _quietly(*command: str) -> None:
     subprocess.run(command, capture_output=True, check=False)
+
+
+def main() -> int:
+    """Say whether they can be made here: status 0, or 1 and why not."""
+    try:
+        check_possible()
+    except NoHosts as problem:
+        print(f"no hosts can be made here: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -42,7 +42,10 @@ def prepare(made: list[Host], folder: Path) -> Path:
     installed = f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}  dist/{wheel.name} \n"
     for host in made:
         host.ssh(f'echo "{installed.rstrip(chr(10))}" > ~/warbler/installed')
-    rows = [f'["{host.address}"]\nroles = "edge-chat"\nzone = "{zone}"\ncells = 1\n' for host, zone in zip(made, ZONES, strict=True)]
+    rows = [
+        f'["{host.address}"]\nroles = "edge-chat"\nzone = "{zone}"\ncells = 1\nhost = "{host.address}"\n'
+        for host, zone in zip(made, ZONES, strict=True)
+    ]
     (console / "nodes.toml").write_text("\n".join(rows))
     settings = (console / "warbler.toml").read_text().replace('"~/warbler/data"', f'"{folder}/data"')
     (console / "warbler.toml").write_text(settings + "nodes_share_this_machine = true\n")
@@ -140,6 +143,7 @@ def prove(made: list[Host], file: Path, tell: Any) -> None:
     tell(f"cells on all hosts: {', '.join(cell['name'] for cell in cells)}")
     tell(f"ports that are open beyond a host's loopback: {listening(made[0])}")
     tell(f"chat: {asyncio.run(chat(made))} deliveries across three hosts")
+    tell(f"told apart: {refused(made[0])}")
     made[0].ssh("warbler --config ~/warbler/warbler.toml down --nodes")
     tell("warbler down --nodes: cells and the other nodes ended")
     ray(file, "down")
@@ -147,6 +151,18 @@ def prove(made: list[Host], file: Path, tell: Any) -> None:
     if any(left.values()):
         raise RuntimeError(f"Ray still runs: {left}")
     tell("ray down: no Ray is left on any host")
+
+
+def refused(host: Host) -> str:
+    """What `up` says where nobody told it that the three hosts share one machine."""
+    other = "WARBLER_DATA=/tmp/other WARBLER_PORT=0 WARBLER_NODES_SHARE_THIS_MACHINE=false"
+    try:
+        host.ssh(f"{other} warbler --config ~/warbler/warbler.toml up --detach --address {host.address}:6379")
+    except subprocess.CalledProcessError as error:
+        if "means Cassandra" in error.stderr:
+            return str(error.stderr).strip()
+        raise
+    raise RuntimeError("the embedded store was started on three machines")
 
 
 def listening(host: Host) -> str:

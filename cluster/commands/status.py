@@ -88,12 +88,23 @@ def picture(status: dict[str, Any]) -> Group:
         table.add_row(*_row(cell))
     if len(cells) > 1:
         table.add_row(*_row({"name": "all", "state": "", **_sums(cells)}), style="bold")
-    notes = [Text(note, style="yellow") for cell in cells for note in _notes(cell)]
+    notes = [Text(note) for note in _nodes(cells)]
+    notes += [Text(note, style="yellow") for note in (*filter(None, [status.get("problem")]), *(n for cell in cells for n in _notes(cell)))]
     return Group(Text(f"{status['url']}   supervisor: pid {status['pid']}", style="bold"), table, *notes)
 
 
 def _sums(cells: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: round(sum(cell.get(name, 0) for cell in cells), 1) for name in SUMMED}
+
+
+def _nodes(cells: list[dict[str, Any]]) -> list[str]:
+    """Which cells are on which machine, where there are several."""
+    nodes: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        nodes.setdefault((cell.get("node", ""), cell.get("zone", "")), []).append(cell["name"])
+    if len(nodes) < 2:
+        return []
+    return [f"{node}{f' (zone {zone})' if zone else ''}: {', '.join(names)}" for (node, zone), names in sorted(nodes.items())]
 
 
 def _notes(cell: dict[str, Any]) -> list[str]:

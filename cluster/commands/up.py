@@ -61,7 +61,8 @@ def _found(settings: Settings) -> RayHost | None:
     host = load_host(settings)
     try:
         host.connect()
-        host.create_supervisor()
+        if not settings.address:
+            host.create_supervisor()
         host.call("status")
     except StartProblem:
         # Its token, its head or its supervisor is gone.
@@ -95,6 +96,7 @@ def _joined(settings: Settings) -> RayHost:
     try:
         host.connect()
         host.check_nodes()
+        host.check_free()
         host.create_supervisor()
     except BaseException:
         host.disconnect()

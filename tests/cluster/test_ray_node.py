@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.problems import StartProblem
-from cluster.ray_node import NodePlan, check_reachable, command_for, labels_of, listed, start_node
+from cluster.ray_node import NodePlan, autoscaler_of, check_reachable, command_for, labels_of, listed, start_node
 from cluster.settings import Settings
 
 NODES = """
@@ -79,6 +79,19 @@ def test_a_node_without_the_secrets_of_all_nodes_is_not_started(tmp_path: Path) 
         start_node(Settings(data=tmp_path), NodePlan(head=True))
     with pytest.raises(StartProblem, match=r"master\.key is missing"):
         start_node(Settings(data=tmp_path, secrets=tmp_path / "nowhere"), NodePlan(head=True))
+
+
+def test_own_machines_have_the_autoscaler_that_counts_their_head(tmp_path: Path) -> None:
+    file = tmp_path / "bootstrap.yaml"
+    file.write_text('{"provider": {"type": "local"}}')
+    assert autoscaler_of(file) == {"RAY_enable_autoscaler_v2": "0"}
+    file.write_text('{"provider": {"type": "aws"}}')
+    assert autoscaler_of(file) == autoscaler_of(None) == {}
+    file.write_text("provider: aws")
+    with pytest.raises(StartProblem, match="is not what `ray up` gives its head"):
+        autoscaler_of(file)
+    with pytest.raises(StartProblem, match="cannot be read"):
+        autoscaler_of(tmp_path / "nowhere")
 
 
 def test_a_head_that_does_not_answer_is_told_at_once() -> None:

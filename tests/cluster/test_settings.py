@@ -123,3 +123,18 @@ def test_a_cluster_is_joined_with_the_secrets_of_all_nodes_alone() -> None:
     assert Settings(secrets=Path("s")).master_key_file == Path.cwd() / "s" / "master.key"
     assert Settings(key_file=Path("k")).master_key_file == Path.cwd() / "k"
     assert Settings().master_key_file is None
+
+
+def test_growing_and_shrinking_do_not_chase_each_other() -> None:
+    with pytest.raises(ValueError, match="`shrink_below` has to be lower than `grow_above`"):
+        Settings(grow_above=0.3)
+    with pytest.raises(ValueError, match="`least_nodes` is more than `most_nodes`"):
+        Settings(least_nodes=3, most_nodes=2)
+    assert Settings(least_nodes=3).most_nodes == 0
+
+
+def test_a_node_with_a_public_name_is_an_edge_of_its_own() -> None:
+    settings = Settings(public_url="https://chat.example", host="0.0.0.0")
+    assert settings.on_node("").edge_urls(8440) == ("wss://chat.example/ws",)
+    assert settings.on_node("one.example").edge_urls(8440) == ("ws://one.example:8440/ws",)
+    assert settings.model_copy(update={"port": 0}).on_node("one.example").edge_urls(8440) == ("wss://chat.example/ws",)

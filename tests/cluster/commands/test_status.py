@@ -58,3 +58,10 @@ def test_what_is_or_was_wrong_stands_below_in_words() -> None:
         "killed",
         "cell-2: Port 1 cannot be listened on",
     ]
+
+
+def test_where_there_are_several_machines_it_says_which_cells_they_have_and_what_is_wrong_with_them() -> None:
+    one = cell("cell-a-1", node="10.0.0.1", zone="a")
+    assert len(shown(status(one))) == 3
+    told = {**status(one, cell("cell-b-1", node="10.0.0.2")), "problem": "The nodes are 2 machines"}
+    assert shown(told)[5:] == ["10.0.0.1 (zone a): cell-a-1", "10.0.0.2: cell-b-1", "The nodes are 2 machines"]
