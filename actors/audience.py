@@ -12,7 +12,7 @@ from typing import Protocol
 from actors.edge import LocalSessions
 from actors.messages.delivery import AdoptSessions, Fanout, HeadTold, Relayed, RelayHead, SessionsGone
 from actors.messages.routes import Follow, Followed, Route, Unfollow, Withdraw
-from actors.places import Kept, Places
+from actors.places import Kept, Peers, Places
 from actors.routes import RouteTable
 from actors.runtime.actor import ActorId, Context, actor_id, life_of, name_of, pinned_id
 
@@ -20,8 +20,14 @@ from actors.runtime.actor import ActorId, Context, actor_id, life_of, name_of, p
 class Audience(Protocol):
     """Those who are online."""
 
-    def fan_out(self, first: int, texts: Sequence[bytes], senders: Sequence[str], left: Sequence[str] = ()) -> None:
-        """Hand over the texts of `first` and on; `senders[i]`, a session, does not get `texts[i]`."""
+    def fan_out(
+        self, first: int, texts: Sequence[bytes], senders: Sequence[str], left: Sequence[str], numbers: Sequence[int], at: int
+    ) -> Collection[str]:
+        """Hand over the texts of `first` and on; `senders[i]`, a session, does not get `texts[i]`.
+
+        Some of them may be told along with it that their posts `numbers[i]` were stored `at` that time (0: nothing to
+        tell); returns the lives of their edges.
+        """
 
     def edges(self) -> int:
         """To how many edge cells `fan_out` hands over."""
@@ -39,9 +45,10 @@ class Audience(Protocol):
 class ByMember:
     """Follows the routes of the members, wherever their tables are."""
 
-    def __init__(self, ctx: Context, places: Places, table: RouteTable, here: LocalSessions) -> None:
+    def __init__(self, ctx: Context, places: Places, table: RouteTable, here: LocalSessions, peers: Peers) -> None:
         self._ctx = ctx
         self._here = here
+        self._peers = peers
         self._room = name_of(ctx.me)
         self._places = places
         self._table = table
@@ -160,19 +167,27 @@ class ByMember:
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
-    def fan_out(self, first: int, texts: Sequence[bytes], senders: Sequence[str], left: Sequence[str] = ()) -> None:
+    def fan_out(
+        self, first: int, texts: Sequence[bytes], senders: Sequence[str], left: Sequence[str], numbers: Sequence[int], at: int
+    ) -> Collection[str]:
         """One envelope per edge cell; sessions of this cell are a call away."""
         head = first + len(texts) - 1
         own = self._places.life
         gone: list[ActorId] = []
+        told: list[str] = []
         for life, sessions in self._edges.items():
             if life == own:
                 gone = self._here.deliver(sessions, self._room, head, texts, senders)
-            else:
-                message = Fanout(self._ctx.me, self._room, head, list(texts), list(senders), list(sessions))
+            elif len(sessions) > 1 or senders.count(sessions[0]) < len(senders):  # else it wrote all of it
+                takes_answers = bool(numbers) and self._peers.take_answers(life)
+                if takes_answers:
+                    told.append(life)
+                answers = list(numbers) if takes_answers else []
+                message = Fanout(self._ctx.me, self._room, head, list(texts), list(senders), list(sessions), answers, at)
                 self._ctx.tell(pinned_id("edge", life), message)
         if gone:
             self._ctx.tell(self._ctx.me, SessionsGone(gone))
+        return told
 
     def edges(self) -> int:
         """Edges with members online."""
@@ -250,11 +265,14 @@ class ByEdge:
         self._room = name_of(ctx.me)
         self._interest = interest
 
-    def fan_out(self, first: int, texts: Sequence[bytes], senders: Sequence[str], left: Sequence[str] = ()) -> None:
-        """One envelope per edge cell with interest."""
+    def fan_out(
+        self, first: int, texts: Sequence[bytes], senders: Sequence[str], left: Sequence[str], numbers: Sequence[int], at: int
+    ) -> Collection[str]:
+        """One envelope per edge cell with interest; answers do not ride along."""
         relays = self._interest.relays(self._room)
         if relays:
             self._ctx.tell_many(list(relays), Relayed(first, list(texts), list(senders), list(left), self._ctx.me))
+        return ()
 
     def edges(self) -> int:
         """Edges with interest."""

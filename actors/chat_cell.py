@@ -68,6 +68,7 @@ class ChatCell:
 
     def connect(self, remote: Remote) -> None:
         """Use these links for what lives elsewhere."""
+        self.tables.peers.connect(remote)
         self.cell.connect(remote, on_lost_link=self._link_lost, on_undelivered=self._undelivered)
 
     def adopt(self, view: View) -> None:

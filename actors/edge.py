@@ -63,6 +63,12 @@ class LocalSessions(dict[ActorId, LocalSession]):
             session.broken(error)
         return True
 
+    def answer(self, origins: Sequence[str], room: str, numbers: Sequence[int], first: int, at: int) -> None:
+        """Tell the sessions of `origins` that are here that their posts `numbers` are stored, as `first` and on; 0: no post."""
+        for seq, (origin, n) in enumerate(zip(origins, numbers, strict=True), first):
+            if n:
+                self.accepted(ActorId(origin), room, n, seq, at)
+
     def deliver(self, targets: Sequence[ActorId], room: str, head: int, texts: Sequence[bytes], senders: Sequence[str]) -> list[ActorId]:
         """Give every target the texts that it did not write; returns those that are not here."""
         if len(texts) == 1:
@@ -151,6 +157,8 @@ class Edge(Actor):
     @handles(Fanout)
     def on_fanout(self, message: Fanout) -> None:
         """Hand the texts to the sessions; a sender does not get its own."""
+        if message.numbers:
+            self._sessions.answer(message.senders, message.room, message.numbers, message.head + 1 - len(message.texts), message.at)
         gone = self._sessions.deliver(message.sessions, message.room, message.head, message.texts, message.senders)
         if gone:
             self._ctx.tell(message.origin, SessionsGone(gone))

@@ -10,6 +10,7 @@ from actors.edge import Edge, LocalSessions
 from actors.errors import ErrorReport
 from actors.messages import control, delivery, marks, room, routes, session, user
 from actors.messages.session import Wake
+from actors.places import Peers
 from actors.ports import Encode, Frame, Trace
 from actors.relay import Relay
 from actors.room import Room
@@ -37,16 +38,17 @@ class Tables(NamedTuple):
     routes: RouteTable
     interest: InterestTable
     sessions: LocalSessions
+    peers: Peers
 
 
 def new_tables(frame: Frame, trace: Trace | None = None) -> Tables:
     """Empty tables for a new cell."""
-    return Tables(RouteTable(), InterestTable(), LocalSessions(frame, trace))
+    return Tables(RouteTable(), InterestTable(), LocalSessions(frame, trace), Peers())
 
 
 def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode) -> list[Kind]:
     """All kinds that answer in a cell that is both edge and chat."""
-    room_ports = RoomPorts(store, encode, cell, tables.routes, tables.interest, tables.sessions)
+    room_ports = RoomPorts(store, encode, cell, tables.routes, tables.interest, tables.sessions, tables.peers)
     user_ports = UserPorts(store, tables.routes)
     return [
         Kind("session", 0, None, pinned=True, mailbox=4096),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from actors.runtime.actor import ActorId
+from actors.runtime.remote import ANSWERS_VERSION, Remote
 
 
 class Places(Protocol):
@@ -37,3 +38,18 @@ class Kept(NamedTuple):
     def stands(self, places: Places, address: ActorId) -> bool:
         """False also where the owner has changed and changed back meanwhile."""
         return places.life_for(address) == self.life and places.epoch_of(address) <= self.version
+
+
+class Peers:
+    """What the other cells understand, as far as the links to them know."""
+
+    def __init__(self) -> None:
+        self._remote: Remote | None = None
+
+    def connect(self, remote: Remote) -> None:
+        """Ask these links."""
+        self._remote = remote
+
+    def take_answers(self, life: str) -> bool:
+        """Whether the edge of that life finds the answers to senders in a `Fanout`; else they are told by `Accepted`."""
+        return self._remote is not None and self._remote.spoken(life) >= ANSWERS_VERSION

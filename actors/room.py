@@ -49,10 +49,10 @@ class Room(Actor):
         self._name = name_of(ctx.me)
         self.log = RoomLog(self._name, ports.store)
         """Read by the cell's desk too, for the head."""
-        self._members = ByMember(ctx, ports.places, ports.routes, ports.here)
+        self._members = ByMember(ctx, ports.places, ports.routes, ports.here, ports.peers)
         self._edges = ByEdge(ctx, ports.interest)
-        self._out = FanOut(ports.encode, ports.here.trace)
         self._repeats = Repeats(ctx, self.log, ports.store)
+        self._out = FanOut(ports.encode, self._repeats.stored, ports.here.trace)
         self._owed = Owed()
         self._began_at = ctx.now()
         self._tick_is_due = False
@@ -136,14 +136,14 @@ class Room(Actor):
         here, room = self.ports.here, self._name
         here.tally.posts_stored += len(rows)
         far = [(post, row.seq) for post, row in zip(posts, rows, strict=True) if not here.accepted(post.origin, room, post.n, row.seq, at)]
-        if far:
-            self._repeats.stored(far, at)
-        self._out.add(rows, [post.origin for post in posts])
+        self._out.add(rows, [post.origin for post in posts], far, at)
         if not self._ctx.waiting() or self._out.is_full:
             self._hand_over()
-        elif not self._out.is_due:
-            self._out.is_due = True
-            self._ctx.tell(self._ctx.me, HandOver())  # behind the posts that wait: their entries go along
+        else:
+            self._out.answer()
+            if not self._out.is_due:
+                self._out.is_due = True
+                self._ctx.tell(self._ctx.me, HandOver())  # behind the posts that wait: their entries go along
         if marks:
             self._tell_marks(marks)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from actors.audience import InterestTable
 from actors.edge import LocalSessions
 from actors.errors import Unavailable, Unknown
-from actors.places import Places
+from actors.places import Peers, Places
 from actors.ports import Encode
 from actors.routes import RouteTable
 from actors.runtime.outcomes import LostOwnership, Reload
@@ -23,6 +23,7 @@ class RoomPorts(NamedTuple):
     routes: RouteTable
     interest: InterestTable
     here: LocalSessions
+    peers: Peers
 
 
 def discarding(error: BaseException) -> BaseException:

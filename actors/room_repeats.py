@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from actors.errors import ChatError, ErrorReport, Unavailable
 from actors.messages.delivery import Accepted, Rejected, Submit
@@ -46,7 +46,7 @@ class Repeats:
                     self.reject(post, number_expected(record.last + 1))
         return fresh, rows
 
-    def stored(self, posts: Iterable[tuple[Submit, int]], at: int) -> None:
+    def stored(self, posts: Sequence[tuple[Submit, int]], at: int) -> None:
         """Tell sessions of other cells the seqs of their posts, one message each."""
         answers: dict[ActorId, Accepted] = {}
         for post, seq in posts:

@@ -41,7 +41,8 @@ class Rejected(Message, frozen=True, gc=False):
 class Fanout(Message, frozen=True, gc=False):
     """To ``edge:LIFE~``: encoded events for some of its sessions. `origin` hears `SessionsGone`.
 
-    `senders[i]` is the session that wrote `texts[i]` ("" where none here did) and does not get it back.
+    `senders[i]` is the session that wrote `texts[i]` ("" where none here did) and does not get it back. Instead it hears that its
+    post `numbers[i]` is stored, where that is not 0. Empty `numbers`: senders hear it by `Accepted`.
     """
 
     origin: ActorId
@@ -51,6 +52,9 @@ class Fanout(Message, frozen=True, gc=False):
     texts: list[bytes]
     senders: list[str]
     sessions: list[ActorId]
+    numbers: list[int] = []
+    at: int = 0
+    """When the posts `numbers` were stored."""
 
 
 class SessionsGone(Message, frozen=True, gc=False):

@@ -32,7 +32,7 @@ from actors.runtime.remote import Local
 from actors.runtime.scheduler import Scheduler, Timer
 
 LINK_VERSION = 2
-"""Version of frames and hello; a peer of this one or of the one before is accepted, and of the next if it accepts us."""
+"""Version of frames, hello and what rides in messages; a peer of this one or of the one before is accepted, and of the next if it accepts us."""
 CONTROL_VERSION = 2
 """From this version on a peer understands `Control` frames."""
 PATIENCE_S = 1.0
@@ -123,7 +123,8 @@ class Link:
         self._asks: dict[int, _Pending] = {}
         self._last_ask = 0
         self._wire: Wire | None = None
-        self._spoken = 0
+        self.spoken = 0
+        """The version agreed on with the life; 0 as long as there was no connection."""
         self._flush_is_due = False
         self._failed: list[tuple[Sequence[ActorId], Message, str]] = []
         # Whether something was shed and the cell has not been told since.
@@ -162,7 +163,7 @@ class Link:
 
     def control(self, body: bytes) -> bool:
         """Send past everything that waits; False where there is no connection, or the peer is of a version without it."""
-        if self._wire is None or self._spoken < CONTROL_VERSION:
+        if self._wire is None or self.spoken < CONTROL_VERSION:
             return False
         self._wire.send(self._codec.encode_frame(Control(body)))
         return True
@@ -184,7 +185,7 @@ class Link:
     @property
     def is_old(self) -> bool:
         """Whether the peer is there and of a version that sends no beats."""
-        return self._wire is not None and self._spoken < CONTROL_VERSION
+        return self._wire is not None and self.spoken < CONTROL_VERSION
 
     def waiting(self) -> tuple[int, int]:
         """Items and bytes that wait on both lanes, for people."""
@@ -198,7 +199,7 @@ class Link:
         if self._closed:
             wire.close()
             return
-        self._spoken = spoken
+        self.spoken = spoken
         old, self._wire = self._wire, wire
         if old is not None:
             old.close()

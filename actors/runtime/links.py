@@ -79,6 +79,11 @@ class Links:
             self._last = (message, encoded)
         link.tell(to, message, *encoded)
 
+    def spoken(self, life: str) -> int:
+        """See `Remote`."""
+        link = self._links.get(life)
+        return link.spoken if link is not None else 0
+
     def ask(self, life: str, to: ActorId, request: Request[R], timeout: float) -> Promise[R]:
         """The answer; see `actors.runtime.link` for how it can end. Raises `CodecError` as `tell` does."""
         link = self._links.get(life)

@@ -9,12 +9,18 @@ from actors.runtime.actor import ActorId, R, Request
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise
 
+ANSWERS_VERSION = 2
+"""The link version from which on a peer's edge finds answers to senders in what is fanned out."""
+
 
 class Remote(Protocol):
     """What a cell asks of its links. Calls return at once; items to one life keep the order of the calls."""
 
     def tell(self, life: str, to: Sequence[ActorId], message: Message) -> None:
         """Deliver to these actors of that life, at most once. What surely did not arrive comes back by `Local.undelivered`."""
+
+    def spoken(self, life: str) -> int:
+        """The link version agreed on with that life; 0 as long as there was no connection."""
 
     def ask(self, life: str, to: ActorId, request: Request[R], timeout: float) -> Promise[R]:
         """The answer; `Unavailable`, `Overloaded` (surely not done), `Unknown` (sent, no answer), or the `ChatError` answered."""

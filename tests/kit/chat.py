@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from actors.ports import AllowAll, Payload, Verdicts
 from actors.room import Room
 from actors.runtime.actor import ActorId, actor_id
 from actors.runtime.codec import Codec
+from actors.runtime.link import LINK_VERSION
 from actors.runtime.links import Links
 from actors.runtime.ring import SLOTS
 from actors.runtime.view import CellInfo, View
@@ -146,7 +147,7 @@ class Host:
         self.chat = ChatCell(life, town.clock, self.store, edges, lambda *what: self.reports.append(what))
         self.cell = self.chat.cell
         self.sessions = self.chat.sessions
-        self.links: Links = town.network.join(life, self.cell)
+        self.links: Links = town.network.join(life, self.cell, link_version=town.link_versions.get(life, LINK_VERSION))
         self.chat.connect(self.links)
 
     def adopt(self, view: View) -> None:
@@ -164,7 +165,16 @@ class Host:
 class Town:
     """The cluster."""
 
-    def __init__(self, lives: Iterable[str] = ("a",), *, verdicts: Verdicts | None = None, limits: SessionLimits = GENEROUS) -> None:
+    def __init__(
+        self,
+        lives: Iterable[str] = ("a",),
+        *,
+        verdicts: Verdicts | None = None,
+        limits: SessionLimits = GENEROUS,
+        link_versions: Mapping[str, int] | None = None,
+    ) -> None:
+        self.link_versions = link_versions or {}
+        """Life -> what it speaks, where that is not the present version."""
         self.clock = Clock()
         self.disk = MemoryDisk()
         self.limits = limits
