@@ -32,6 +32,10 @@ class CellStats(TypedDict):
     sessions: int
     rooms: int
     users: int
+    actors: dict[str, float]
+    """Living actors by kind."""
+    crashes: dict[str, float]
+    """Crashes of actors by kind."""
     messages_in: int
     messages_out: int
     commits: int

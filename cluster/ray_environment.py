@@ -25,6 +25,8 @@ MAX_FOLDER_CHARS = 34
 INNER = "r"
 """Ray's own folder in ours: it opens its folder to everybody, and ours around it stays closed."""
 NAMESPACE = "warbler"
+SWITCH = "switch"
+"""The name of the actor through which programs reach rooms and sessions."""
 INSTANCE = "instance.json"
 FIXED = {
     "RAY_AUTH_MODE": "token",

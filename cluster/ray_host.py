@@ -101,6 +101,14 @@ class RayHost:
             options["scheduling_strategy"] = on_node(ray.get_runtime_context().get_node_id())
         RAY_SUPERVISOR.options(**options).remote(self._settings.model_dump(mode="json"))
 
+    def has_actor(self, name: str) -> bool:
+        """Whether an actor of this name runs in our namespace."""
+        try:
+            ray.get_actor(name, namespace=NAMESPACE)
+        except ValueError:
+            return False
+        return True
+
     def call(self, method: str, *arguments: Any, limit_s: float = CALL_LIMIT_S) -> Any:
         """Call the supervisor. Raises `StartProblem` where it cannot be reached, or says why not."""
         try:

@@ -21,9 +21,8 @@ from actors.runtime.actor import ActorId
 from actors.runtime.view import View
 from cluster.calls import refused, repeat_of
 from cluster.cell_routes import CellRoutes
-from cluster.ray_environment import NAMESPACE
+from cluster.ray_environment import NAMESPACE, SWITCH
 
-SWITCH = "switch"
 AT_ONCE = 1000
 """Calls under way; what is asked beyond waits in Ray's queue, in the process of whoever asks."""
 ASK_LIMIT_S = 5.0

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cluster.figures import CellStats
-from cluster.sources import live_actors, owned_slots, resident_bytes
+from cluster.sources import live_actors, named, owned_slots, resident_bytes
 
 if TYPE_CHECKING:
     from cluster.app import CellApp
@@ -28,6 +28,8 @@ def cell_stats(app: CellApp) -> CellStats:
         sessions=len(app.chat.tables.sessions),
         rooms=int(actors.get("room", 0)),
         users=int(actors.get("user", 0)),
+        actors=actors,
+        crashes=named(app.chat.cell.counters, "crashed_"),
         messages_in=counters.frames_in,
         messages_out=counters.frames_out,
         commits=int(store["commits"]),

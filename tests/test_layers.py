@@ -29,6 +29,7 @@ CONFINED = {
         "cluster/ray_switch.py",
         "cluster/handles.py",
         "cluster/direct_calls.py",
+        "cluster/bench/handles.py",
         "ml/train*.py",
     ],
     "aioquic": ["gateway/quic*.py"],

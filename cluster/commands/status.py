@@ -14,6 +14,8 @@ from rich.text import Text
 
 from cluster.commands.host import connected_host
 from cluster.commands.options import setting_options, settings_of
+from cluster.ray_environment import SWITCH
+from cluster.tree import Row, rows
 
 if TYPE_CHECKING:
     from cluster.ray_host import RayHost
@@ -27,12 +29,17 @@ SAMPLE_S = 0.5
 @setting_options("data")
 @click.option("--once", is_flag=True, help="Show it once and return.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, once.")
+@click.option("--tree", "as_tree", is_flag=True, help="The supervision tree: who restarts what, with its limits. Once.")
 @click.pass_context
-def command(ctx: click.Context, once: bool, as_json: bool) -> None:
+def command(ctx: click.Context, once: bool, as_json: bool, as_tree: bool) -> None:
     """Show cells, slots, sessions, rooms, messages a second and loop lag. Live until Ctrl-C."""
     settings = settings_of(ctx)
     with connected_host(settings) as host:
         before = host.call("status")
+        if as_tree:
+            found = rows({**before, "switch": host.has_actor(SWITCH)})
+            click.echo(json.dumps([row._asdict() for row in found], indent=2)) if as_json else Console().print(tree_picture(found))
+            return
         time.sleep(SAMPLE_S)
         now = with_rates(before, host.call("status"))
         if as_json:
@@ -69,6 +76,14 @@ def _rates(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, floa
         "deliveries_per_s": round((now["messages_out"] - before["messages_out"]) / seconds, 1),
         "cpu_percent": round(100 * (now["cpu_s"] - before["cpu_s"]) / seconds, 1),
     }
+
+
+def tree_picture(found: list[Row]) -> Table:
+    """The supervision tree. Fits one screen."""
+    table = Table("part", "now", "restarted", "limit", "beyond it", header_style="bold", box=None, padding=(0, 1, 0, 0))
+    for row in found:
+        table.add_row("  " * row.depth + row.name, row.now, row.restart, row.limit, row.beyond)
+    return table
 
 
 COLUMNS = ("cell", "state", "pid", "slots", "sessions", "rooms", "in/s", "out/s", "lag ms", "CPU %", "MiB")

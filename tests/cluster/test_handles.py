@@ -172,6 +172,14 @@ def test_a_direct_call_after_its_cell_has_died_goes_to_the_new_owner(scene: Scen
     assert scene.bodies(room) == ["here"]
 
 
+def test_the_tree_shows_cells_actors_and_that_programs_ask(scene: Scene) -> None:
+    scene.program.value("ray.get(list_sessions())")
+    rows = {row["name"]: row for row in json.loads(scene.server.run("status", "--tree", "--json").stdout)}
+    assert rows["switch"]["now"] == "asked"
+    assert {"cell-1", "cell-2", "room", "session"} <= rows.keys()
+    assert "supervisor" in scene.server.run("status", "--tree").stdout
+
+
 def test_a_session_is_found_told_asked_and_closed(scene: Scene) -> None:
     async def scenario() -> None:
         heard: asyncio.Queue[Notice] = asyncio.Queue()
