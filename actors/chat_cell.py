@@ -5,7 +5,7 @@ Used alike by the process that runs on Ray, by tests on a hand-moved clock and b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from actors.kinds import WAKE, chat_kinds, new_tables
@@ -71,10 +71,11 @@ class ChatCell:
         self.tables.peers.connect(remote)
         self.cell.connect(remote, on_lost_link=self._link_lost, on_undelivered=self._undelivered)
 
-    def adopt(self, view: View) -> None:
+    def adopt(self, view: View, *, opens: bool = True) -> None:
         """Act on a stored view: route by it, drop what is lost, open what is gained, tell those who keep places.
 
-        Gained slots must be open in the store: their last owner is sealed, and its commits are readable.
+        Gained slots must be open in the store: their last owner is sealed, and its commits are readable. Where they are not yet
+        (not `opens`), `open_slots` follows for each when it is.
         """
         before, self.view = self.view, view
         if before is not None and view.version <= before.version:
@@ -83,10 +84,14 @@ class ChatCell:
         self.cell.adopt(view)
         if before is not None:
             self.cell.drop_slots(view.lost(before, self.life))
-        gained = view.gained(before, self.life)
-        self.cell.open_slots(gained)
         self._owing = {life: owing for life, owing in self._owing.items() if view.cell(life) is not None}
         self._tell(_KEEP_PLACES, ViewChanged(view.version, self._gone(before, view)))
+        if opens:
+            self.open_slots(view.gained(before, self.life))
+
+    def open_slots(self, gained: Sequence[int]) -> None:
+        """These slots are this life's own by the view, and open in the store."""
+        self.cell.open_slots(gained)
         if gained:
             self._look_after(gained, self.store.active)
             self._look_after(gained, self.store.untold)

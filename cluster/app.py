@@ -1,7 +1,7 @@
 """The composition root of one cell process: store, actors, links and the public port are put together here, nowhere else.
 
-start       store, actors, link listener: the cell can join a view (nobody owns anything yet)
-apply_view  shards are taken, slots open
+start       store, actors, link listener (nobody owns anything yet)
+join        the cell writes itself into the view, follows the views from then on, and takes its part in the cluster's duties
 open_doors  the public port
 stop        doors close, actors end, what waits is written, files close
 """
@@ -25,11 +25,15 @@ from actors.session_ports import SessionLimits
 from actors.store.seal import Sealer
 from actors.store.sqlite import SqliteStore
 from cluster.accounts import Accounts
+from cluster.cell_body import CellBody
+from cluster.coordinator import Coordinator
 from cluster.data_folder import OpenFolder, open_folder
 from cluster.doors import Doors
 from cluster.figures import CellStats, Identity
+from cluster.file_registry import FileRegistry
 from cluster.interpreter import settle_interpreter
 from cluster.loop_lag import LoopLag
+from cluster.member import Member
 from cluster.ownership import Ownership
 from cluster.peer import PeerDialer, PeerListener
 from cluster.probe import Probe
@@ -57,7 +61,11 @@ class CellApp:
         self.who = who
         self._verdicts = verdicts or _filter(settings)
         self._started_at = time.monotonic()
-        self._refreshing: asyncio.Task[None] | None = None
+        self.member: Member | None = None
+        """This cell's part in the cluster, once it joins."""
+        self.out: asyncio.Future[str] | None = None
+        """Has a result, the reason, once this life is out for good: others have its slots, and the process is to end."""
+        self._registry: FileRegistry | None = None
         self._stopped = False
 
     async def start(self) -> CellInfo:
@@ -85,13 +93,26 @@ class CellApp:
         self.links = Links(self.who.life, codec, clock, self.chat.cell, self._dialer.dial, self._newer_view)
         self.chat.connect(self.links)
         self._listener = PeerListener(secret, self.who.life, self.links)
-        self._ownership = Ownership(self.chat, self.store)
+        self.clock = clock
+        self.ownership = Ownership(self.chat, self.store, clock, self._progress, self._sealed)
+        self.out = loop.create_future()
         self.lag = LoopLag(loop)
         self.lag.start()
         parts = Parts(self.chat, self.store, self.links, self._verdicts, self.lag)
         self.doors = Doors(self.settings, self.who.name, parts, Probe(self.chat, self.store, self.who.name))
         self.accounts = Accounts(self.asker, self.doors.passwords)
-        return CellInfo(self.who.life, self.who.name, self.who.labels, await self._listener.start(self.who.address), self.who.zone)
+        who = self.who
+        self.info = CellInfo(who.life, who.name, who.labels, await self._listener.start(who.address), who.zone)
+        return self.info
+
+    async def join(self, replaces: str = "") -> None:
+        """Write this life into the stored view (`replaces`: as the successor of that living one), and follow the views from now on.
+        Waits while a dead life of this cell is not out of the view yet."""
+        self._registry = FileRegistry(self._folder.path, asyncio.get_running_loop().call_soon_threadsafe)
+        core = Coordinator(self.info, self._registry.groups, drains=self._registry.drains, replaces=replaces)
+        self.member = Member(core, self._registry, self.links, self.clock, CellBody(self))
+        self.links.oversee(self.member)
+        await settle(self.member.start())
 
     @property
     def asker(self) -> Asker:
@@ -99,15 +120,12 @@ class CellApp:
         return self.chat.cell
 
     async def apply_view(self, data: bytes) -> int:
-        """Act on a stored view; returns the version that the cell acts on then. Raises `ViewError`, `StoreError`."""
+        """Act on a stored view, for a cell that has not joined by itself; returns the version that it acts on then."""
         view = View.decode(data)
         self.links.adopt(view)
-        await self._ownership.apply(view)
-        return self._ownership.view.version if self._ownership.view is not None else 0
-
-    async def release(self, groups: list[int]) -> None:
-        """Let groups go that are to move to another cell."""
-        await self._ownership.release(groups)
+        self.ownership.adopt(view)
+        await settle(self.ownership.idle())
+        return self.ownership.view.version if self.ownership.view is not None else 0
 
     async def open_doors(self, port: int) -> int:
         """Listen on the public port; returns it. Raises `StartProblem` where it is taken."""
@@ -123,35 +141,38 @@ class CellApp:
         if self._stopped:
             return
         self._stopped = True
+        if self.member is not None:
+            self.member.stop()
+        self.ownership.close()
         await self.doors.close()
-        if self._refreshing is not None:
-            self._refreshing.cancel()
         await settle(self.chat.cell.shutdown())
         self.links.close()
         await self._listener.close()
         await self._dialer.close()
         self.lag.stop()
         await asyncio.to_thread(self.store.close)
+        if self._registry is not None:
+            await asyncio.to_thread(self._registry.close)
         self._folder.cluster.close()
 
-    # --- views that nobody pushed ---
+    # --- what the parts have to say to the member ---
 
     def _newer_view(self, version: int) -> None:
-        self._refresh_view(f"a peer acts on {version}")
+        if self.member is not None:
+            self.member.look_again()
 
     def _lost_ownership(self, address: ActorId) -> None:
-        self._refresh_view(f"a commit of {address} was refused")
+        _log.info("commit_refused", address=address)
+        if self.member is not None:
+            self.member.commit_refused()
 
-    def _refresh_view(self, why: str) -> None:
-        if self._refreshing is None or self._refreshing.done():
-            _log.info("view_refresh", why=why)
-            self._refreshing = asyncio.get_running_loop().create_task(self._read_view(), name="refresh view")
-            self._refreshing.add_done_callback(_report_failed)
+    def _progress(self) -> None:
+        if self.member is not None:
+            self.member.progress()
 
-    async def _read_view(self) -> None:
-        version, data = await asyncio.to_thread(self._folder.cluster.view)
-        if version:
-            await self.apply_view(data)
+    def _sealed(self) -> None:
+        if self.member is not None:
+            self.member.life_sealed()
 
     @property
     def uptime_s(self) -> float:
@@ -182,8 +203,3 @@ def _report(what: str, address: ActorId, message: Any, error: BaseException | No
     write: Callable[..., None] = _log.error if what in LOST_LINES else _log.warning
     fields = {"error": error} if error is not None and what in LOST_LINES else {"reason": repr(error)} if error is not None else {}
     write(f"actor_{what}", address=address, message=type(message).__name__, **fields)
-
-
-def _report_failed(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        _log.error("view_refresh_failed", error=task.exception())

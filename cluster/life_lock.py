@@ -33,6 +33,11 @@ def is_held(data: Path, life: str) -> bool:
     return False
 
 
+def was_held(data: Path, life: str) -> bool:
+    """Whether there is a lock of that life, held or not."""
+    return _path(data, life).exists()
+
+
 def wait_free(data: Path, life: str, *, limit_s: float = 5.0) -> bool:
     """Wait until the process of a life is gone, and forget its lock; False where it still is there."""
     end = time.monotonic() + limit_s

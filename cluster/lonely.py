@@ -4,7 +4,6 @@ that is down."""
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import AsyncIterator
 
 from actors.store.cluster_file import ClusterFile
@@ -15,8 +14,9 @@ from cluster.figures import Identity
 from cluster.folder_lock import folder_lock
 from cluster.membership import Membership
 from cluster.problems import StartProblem
-from cluster.processes import identify, is_alive, kill_for_sure
+from cluster.processes import is_alive, kill_for_sure
 from cluster.settings import Settings
+from gateway.api.bridge import settle
 
 NAME = "cell-1"
 
@@ -43,13 +43,11 @@ async def only_cell(settings: Settings) -> AsyncIterator[CellApp]:
             membership = Membership(cluster)
             end_old_lives(membership)
             life = membership.new_life(NAME)
-            process = identify(os.getpid())
-            if process is not None:
-                membership.note_process(life, process)
             app = CellApp(settings, Identity(NAME, life))
             try:
-                view = membership.join(await app.start())
-                await app.apply_view(view.encode())
+                await app.start()
+                await app.join()
+                await settle(app.ownership.idle())
                 yield app
             finally:
                 await app.stop()

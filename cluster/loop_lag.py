@@ -16,6 +16,7 @@ class LoopLag:
         self._handle: asyncio.TimerHandle | None = None
         self.last_s = 0.0
         self._worst_s = 0.0
+        self._recent_s = 0.0
 
     def start(self) -> None:
         """Begin."""
@@ -33,7 +34,13 @@ class LoopLag:
         worst, self._worst_s = max(self._worst_s, self.last_s), 0.0
         return worst
 
+    def take_recent_s(self) -> float:
+        """The worst since the last call of this method, which has another caller than the one above."""
+        worst, self._recent_s = max(self._recent_s, self.last_s), 0.0
+        return worst
+
     def _wake(self) -> None:
         self.last_s = max(0.0, self._loop.time() - self._due)
+        self._recent_s = max(self._recent_s, self.last_s)
         self._worst_s = max(self._worst_s, self.last_s)
         self.start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -26,6 +27,9 @@ from cluster.problems import StartProblem
 from cluster.processes import ProcessId, identify, this_machine
 from cluster.settings import Settings
 from gateway.logs import configure
+
+OUT_LIMIT_S = 3.0
+"""What a life that is out is given to tell its clients to go elsewhere."""
 
 if TYPE_CHECKING:
     from cluster.app import CellApp
@@ -60,7 +64,7 @@ class CellActor:
         self._calls: HandleCalls | None = None
 
     async def start(self) -> dict[str, Any]:
-        """Put it together."""
+        """Put it together, and join the view."""
         return await answered(self._start())
 
     async def _start(self) -> tuple[CellInfo, ProcessId | None]:
@@ -68,15 +72,24 @@ class CellActor:
             raise StartProblem(f"The node {self._who.address} is another machine, and the embedded store is for one machine only.")
         info = await self._app.start()
         self._calls = importlib.import_module("cluster.handle_calls").HandleCalls(self._app.chat)
+        self._ending = asyncio.get_running_loop().create_task(self._end_when_out(), name="end when out")
+        await self._app.join()
         return info, identify(os.getpid())
 
-    async def apply_view(self, data: bytes) -> dict[str, Any]:
-        """Act on a stored view."""
-        return await answered(self._app.apply_view(data))
+    async def _end_when_out(self) -> None:
+        """A life that is out can never commit again: its process ends, and the supervisor starts another."""
+        assert self._app.out is not None
+        try:
+            await self._app.out
+            async with asyncio.timeout(OUT_LIMIT_S):
+                await self._app.stop()
+        finally:
+            logging.shutdown()
+            os._exit(1)
 
-    async def release(self, groups: list[int]) -> dict[str, Any]:
-        """Let groups go."""
-        return await answered(self._app.release(groups))
+    async def report_death(self, life: str, why: str) -> str:
+        """Another life is dead, for sure."""
+        return self._app.member.report_death(life, why) if self._app.member is not None else ""
 
     async def open_doors(self, port: int) -> dict[str, Any]:
         """Listen; a port that is open already is told."""

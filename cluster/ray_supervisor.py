@@ -53,13 +53,9 @@ class RayCellPort:
         found: tuple[CellInfo, ProcessId] = await self._value(self.handle.start.remote())
         return found
 
-    async def apply_view(self, data: bytes) -> None:
+    async def report_death(self, life: str, why: str) -> str:
         """See `CellPort`."""
-        await self._value(self.handle.apply_view.remote(data))
-
-    async def release(self, groups: list[int]) -> None:
-        """See `CellPort`."""
-        await self._value(self.handle.release.remote(groups))
+        return str(await self.handle.report_death.remote(life, why))
 
     async def open_doors(self, port: int) -> int:
         """See `CellPort`."""

@@ -1,12 +1,13 @@
-"""The supervisor: keeps the wanted cells running, and the stored view true to what runs.
+"""The supervisor: keeps the wanted cells running. What is stored of them is the cells' own affair: they join, they seal the
+dead and share out their slots (`cluster.coordinator`), whether a supervisor lives or not.
 
-    start      lives of earlier runs are adopted where they answer, else killed, sealed and taken out of the view
-    a cell     new life -> process -> its links listen -> it joins the view -> everybody hears of it -> its doors open
-    its death  (a call that never ends on a living cell fails) -> process gone for sure -> sealed -> view without it
-               -> everybody hears -> a new life after a pause that grows with repeated deaths
-    moves      a few at a time: the old owner lets go, then the view names the new one; no answer: withdrawn
+    start      cells of earlier runs are adopted where they answer, else their processes are ended, and that is reported
+    a cell     new life -> process -> it joins the view -> its doors open
+    its death  (a call that never ends on a living cell fails) -> its process is gone for sure -> all living cells hear of it,
+               the coordinator among them -> a new life after a pause that grows with repeated deaths
+    nobody     where no cell lives that could do it, the supervisor seals the dead and takes them out of the view itself
 
-No Ray here: `Hands` starts and finds processes, `Membership` changes what is stored.
+No Ray here: `Hands` starts and finds processes, `Membership` knows what is stored.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from actors.runtime.view import CellInfo, View
+from actors.runtime.view import CellInfo
 from cluster.figures import CellStats
 from cluster.membership import Membership
 from cluster.pauses import Pauses
@@ -23,11 +24,12 @@ from cluster.problems import StartProblem, in_short
 from cluster.processes import ProcessId
 from gateway.logs import event_log
 
-MOVES_AT_ONCE = 4
-RELEASE_LIMIT_S = 5.0
-"""An owner that has not let go by then keeps its groups, and the move is withdrawn."""
-VIEW_LIMIT_S = 15.0
-"""A cell that has not acted on a view by then is ended: others rely on its letting go."""
+REPORT_LIMIT_S = 2.0
+"""How long a cell is given to take a report."""
+SEAL_LIMIT_S = 10.0
+"""A reported death that no cell has dealt with by then is dealt with here."""
+LOOK_S = 0.2
+"""Between two looks whether it has been."""
 BEAT_S = 1.0
 SILENCE_LIMIT_S = 10.0
 """A cell that answers nothing for so long is frozen, and is ended. A healthy one on a machine that is far too busy answers within seconds."""
@@ -41,13 +43,10 @@ class CellPort(Protocol):
     """One cell process, as its supervisor sees it. A failed call raises; that alone never means that it is dead."""
 
     async def start(self) -> tuple[CellInfo, ProcessId]:
-        """Put the cell together. Raises `StartProblem`."""
+        """Put the cell together, and let it join the view. Raises `StartProblem`."""
 
-    async def apply_view(self, data: bytes) -> None:
-        """Act on a stored view."""
-
-    async def release(self, groups: list[int]) -> None:
-        """Let groups go."""
+    async def report_death(self, life: str, why: str) -> str:
+        """Tell it that another life is dead, for sure. Returns why the cell had that one ended, where it had; empty else."""
 
     async def open_doors(self, port: int) -> int:
         """Listen on the public port. Raises `StartProblem`."""
@@ -97,8 +96,6 @@ class Child:
         """Why it is not serving; empty while it is."""
         self.last_end = ""
         """Why it ended last."""
-        self.fault = ""
-        """Why this supervisor ended it, where it did."""
 
 
 class Supervisor:
@@ -117,10 +114,9 @@ class Supervisor:
         self._hands = hands
         self._sleep = sleep
         self._silence_limit_s = silence_limit_s
-        self._view_changes = asyncio.Lock()
         self._tasks = asyncio.TaskGroup()
         self._keepers: dict[str, asyncio.Task[None]] = {}
-        self._balancing: asyncio.Task[None] | None = None
+        self._burials: set[asyncio.Task[None]] = set()
         self.public_port = wanted.port
         self._port_known = asyncio.Event()
         self.children = {name: Child(name) for name in wanted.names}
@@ -138,7 +134,6 @@ class Supervisor:
                 for child in self.children.values():
                     # The first one decides which port it is, where none was named.
                     self._keepers[child.name] = tasks.create_task(self._keep(child), name=child.name)
-                self._balancing = tasks.create_task(self._balance(), name="balance")
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from failed
 
@@ -174,11 +169,13 @@ class Supervisor:
     async def stop(self, limit_s: float) -> None:
         """End all cells in good order, by force after `limit_s`; seal them, and leave an empty view."""
         self.stopping = True
-        tasks = [*self._keepers.values(), *([self._balancing] if self._balancing is not None else [])]
+        tasks = [*self._keepers.values(), *self._burials]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(self._end(child, limit_s) for child in self.children.values()))
+        for life in self._membership.unsealed():
+            self._see_out_alone(life)
 
     async def _end(self, child: Child, limit_s: float) -> None:
         child.state = "stopped"
@@ -194,20 +191,21 @@ class Supervisor:
     async def _adopt(self) -> None:
         view = self._membership.view()
         infos = {cell.life: cell for cell in view.cells} if view is not None else {}
+        dead = []
         for life in self._membership.unsealed():
             info = infos.get(life)
             child = self.children.get(info.name) if info is not None else None
             found = await self._hands.find(child.name, life) if child is not None else None
             if child is None or found is None:
                 await self._hands.kill(life, self._membership.process(life))
-                self._membership.seal(life)
+                dead.append(life)
             else:
                 child.life, child.port, child.process = life, found, self._membership.process(life)
                 _log.info("cell_adopted", cell=child.name, life=life)
-        for life in infos:
-            if all(child.life != life for child in self.children.values()):
-                self._membership.leave(life)
-        await self._push()
+        for life in dead:
+            await self._see_out(life, "its supervisor did not find it alive")
+        for life in set(infos) - set(self._membership.unsealed()):
+            self._membership.leave(life)
 
     # --- one cell ----------------------------------------------------------------------------------------------------
 
@@ -222,8 +220,7 @@ class Supervisor:
             except Exception as error:  # noqa: BLE001 - whatever a start raises, the cell is tried again, and people see why
                 child.problem = in_short(error)
             child.state = "failed"
-            child.problem = child.last_end = child.fault or child.problem
-            child.fault = ""
+            child.last_end = child.problem
             _log.warning("cell_ended", cell=child.name, life=child.life, reason=child.problem)
             await self._bury(child)
             child.restarts += 1
@@ -257,11 +254,7 @@ class Supervisor:
         child.port = await self._hands.launch(child.name, child.life)
         async with asyncio.timeout(START_LIMIT_S):
             info, child.process = await child.port.start()
-        self._membership.note_process(child.life, child.process)
-        async with self._view_changes:
-            view = self._membership.join(info)
-            _log.info("cell_joined", cell=child.name, life=child.life, view=view.version)
-        await self._push()
+        _log.info("cell_joined", cell=child.name, life=info.life)
 
     async def _open(self, child: Child, port: CellPort) -> None:
         if not self._port_known.is_set() and child is not next(iter(self.children.values())):
@@ -270,78 +263,55 @@ class Supervisor:
         self._port_known.set()
 
     async def _bury(self, child: Child) -> None:
-        """The process is gone, its life sealed, the view without it. In this order."""
+        """The process is gone for sure, and whoever is to act on that hears of it; a new life need not wait for them."""
         life, process = child.life, child.process
         child.port = child.process = None
         if not life:
             return
         await self._hands.kill(life, process)
-        self._membership.seal(life)
-        async with self._view_changes:
-            self._membership.leave(life)
         child.life = ""
-        await self._push()
+        if self.stopping:
+            self._see_out_alone(life)
+            return
+        child.problem = child.last_end = await self._report(life, child.problem) or child.problem
+        burial = self._tasks.create_task(self._see_out(life, child.problem), name=f"bury {life}")
+        self._burials.add(burial)
+        burial.add_done_callback(self._burials.discard)
 
-    # --- the view ----------------------------------------------------------------------------------------------------
+    # --- the dead ----------------------------------------------------------------------------------------------------
 
-    async def _push(self) -> None:
-        """Everybody hears of the stored view; who does not act on it in time is ended by its keeper."""
-        version, data = self._membership.encoded()
-        if version and not self.stopping:
-            joined = [child for child in self.children.values() if child.process is not None]
-            await asyncio.gather(
-                *(self._tell(child, child.life, child.port, child.process, data) for child in joined if child.port is not None)
-            )
+    async def _see_out(self, life: str, why: str) -> None:
+        """Until a dead life is sealed and out of the view: by the cells that live; where none does, or none does it, from here."""
+        end = asyncio.get_running_loop().time() + SEAL_LIMIT_S
+        while self._is_not_out(life):
+            living = [child for child in self.children.values() if child.process is not None]
+            if not living or asyncio.get_running_loop().time() >= end:
+                self._see_out_alone(life)
+                return
+            await self._report(life, why)
+            await self._sleep(LOOK_S)
 
-    async def _tell(self, child: Child, life: str, port: CellPort, process: ProcessId | None, data: bytes) -> None:
+    def _is_not_out(self, life: str) -> bool:
+        view = self._membership.view()
+        return life in self._membership.unsealed() or (view is not None and life in view.by_life)
+
+    def _see_out_alone(self, life: str) -> None:
+        self._membership.seal(life)
+        self._membership.leave(life)
+
+    async def _report(self, life: str, why: str) -> str:
+        """Tell all living cells; returns what one of them knows of it."""
+        ports = [child.port for child in self.children.values() if child.port is not None and child.process is not None]
+        answers = await asyncio.gather(*(self._tell(port, life, why) for port in ports))
+        return next((answer for answer in answers if answer), "")
+
+    async def _tell(self, port: CellPort, life: str, why: str) -> str:
         try:
-            async with asyncio.timeout(VIEW_LIMIT_S):
-                await port.apply_view(data)
-        except Exception as error:  # noqa: BLE001 - dead, frozen or broken: its keeper hears of the end of its process
-            if life in self._membership.unsealed():
-                _log.error("view_not_applied", life=life, error=error)
-                child.fault = in_short(error) if isinstance(error, StartProblem) else f"it could not act on a view: {in_short(error)}"
-                await self._hands.kill(life, process)
-
-    async def _balance(self) -> None:
-        """Give returned cells their groups back, a few at a time."""
-        while True:
-            if not await self._move_some():
-                await self._sleep(1.0)
-
-    async def _move_some(self) -> bool:
-        if any(child.state != "serving" for child in self.children.values()):
-            return False
-        async with self._view_changes:
-            view = self._membership.begin_moves(MOVES_AT_ONCE)
-        if view is None or not view.moves:
-            return False
-        await self._push()
-        released = await self._released(view)
-        async with self._view_changes:
-            self._membership.end_moves(released)
-            self._membership.withdraw_moves({move.group for move in view.moves} - released)
-        await self._push()
-        return bool(released)
-
-    async def _released(self, view: View) -> set[int]:
-        groups: dict[str, list[int]] = {}
-        for move in view.moves:
-            groups.setdefault(view.owner_lives[move.group] or "", []).append(move.group)
-        answers = await asyncio.gather(*(self._ask_release(life, asked) for life, asked in groups.items()))
-        return {group for released in answers for group in released}
-
-    async def _ask_release(self, life: str, groups: list[int]) -> list[int]:
-        child = next((child for child in self.children.values() if child.life == life), None)
-        if child is None or child.port is None:
-            return []
-        try:
-            async with asyncio.timeout(RELEASE_LIMIT_S):
-                await child.port.release(groups)
-        except Exception as error:  # noqa: BLE001 - no answer: the move is withdrawn, and nobody is sealed for it
-            _log.warning("groups_not_released", life=life, groups=len(groups), reason=repr(error))
-            return []
-        return groups
+            async with asyncio.timeout(REPORT_LIMIT_S):
+                return await port.report_death(life, why)
+        except Exception as error:  # noqa: BLE001 - dead, frozen or broken itself: its keeper hears of that; the others were told
+            _log.warning("death_not_reported", life=life, reason=repr(error))
+            return ""
 
 
 async def _unless(gone: asyncio.Future[str], work: Coroutine[Any, Any, None]) -> None:

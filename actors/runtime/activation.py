@@ -117,6 +117,9 @@ class Activation:
             call.promise.reject(Unavailable(retry_after=0.2) if self._stop is StopReason.MOVED else Overloaded(retry_after=0.5))
 
     def _put_read(self, call: Call) -> None:
+        if not self.cell.answers_reads:
+            call.promise.reject(Unavailable(retry_after=1.0))
+            return
         reading = self._reading
         if reading is None:
             reading = self._reading = Reading(self, self.kind.reads)

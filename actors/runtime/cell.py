@@ -53,6 +53,7 @@ class Cell:
         self.scheduler = scheduler
         self.idle_tick = 0
         self.closed = False
+        self.answers_reads = True  # False while others may have this cell's slots, and it cannot know
         self.counters: Counter[str] = Counter()
         """Events since the start, by name; for metrics."""
         self.tell_bound = self.tell

@@ -47,6 +47,8 @@ class Move(Plain, frozen=True, gc=False, array_like=True):
 
     group: int
     to: str
+    since: int = 0
+    """The version in which it was begun: an owner that let go by an earlier one has not let go for this move."""
 
 
 class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
@@ -217,13 +219,20 @@ def _check_names(cells: Sequence[CellInfo], draining: Collection[str]) -> None:
 
 
 def remove_cell(view: View, life: str) -> View:
-    """A life leaves (it is sealed already): its groups go elsewhere, its moves are forgotten, it waits to be drained."""
-    if life not in view.by_life:
-        raise ViewError(f"{life} is not in the view")
-    left = tuple(cell for cell in view.cells if cell.life != life)
-    owners = tuple(None if owner == life else owner for owner in view.owner_lives)
-    moves = tuple(move for move in view.moves if move.to != life and owners[move.group] is not None)
-    return _next(view, left, owners, undrained=(*view.undrained, life), moves=moves)
+    """A life leaves: see `remove_cells`."""
+    return remove_cells(view, [life])
+
+
+def remove_cells(view: View, lives: Collection[str], *, drained: bool = False) -> View:
+    """Lives leave (they are sealed already): their groups go elsewhere, their moves are forgotten, they wait to be drained,
+    unless the store has nothing to drain."""
+    if missing := [life for life in lives if life not in view.by_life]:
+        raise ViewError(f"{', '.join(missing)} not in the view")
+    left = tuple(cell for cell in view.cells if cell.life not in lives)
+    owners = tuple(None if owner in lives else owner for owner in view.owner_lives)
+    moves = tuple(move for move in view.moves if move.to not in lives and owners[move.group] is not None)
+    undrained = view.undrained if drained else (*view.undrained, *lives)
+    return _next(view, left, owners, undrained=undrained, moves=moves)
 
 
 def end_drain(view: View, life: str) -> View:
@@ -243,7 +252,8 @@ def begin_moves(view: View, moves: Sequence[Move]) -> View:
         if no_target or owner in (None, move.to) or move.group in busy:
             raise ViewError(f"group {move.group} cannot move to {move.to}")
         busy.add(move.group)
-    return _next(view, view.cells, view.owner_lives, moves=(*view.moves, *moves))
+    begun = (Move(move.group, move.to, view.version + 1) for move in moves)
+    return _next(view, view.cells, view.owner_lives, moves=(*view.moves, *begun))
 
 
 def end_moves(view: View, groups: Collection[int]) -> View:

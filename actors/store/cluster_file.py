@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from actors.store.migrations import migrate
 from actors.store.opening import CLUSTER_KIND, Damaged, check_folder, connect, explain, version_of
@@ -29,13 +29,6 @@ STEPS = (
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     ),
 )
-
-
-class Lease(NamedTuple):
-    """Who holds the coordinator's duty, and until when (seconds of the clock that its takers share)."""
-
-    holder: str
-    ends_at: float
 
 
 class ClusterFile:
@@ -105,20 +98,26 @@ class ClusterFile:
 
     # --- the coordinator's lease ---
 
-    def take_lease(self, holder: str, now: float, ttl_s: float) -> bool:
-        """Take or renew the lease until `now` + `ttl_s`. False where another holds it and it has not ended at `now`."""
-        text = """INSERT INTO lease VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, ends_at = excluded.ends_at
-            WHERE holder = excluded.holder OR ends_at <= ?"""
-        return self._change(text, holder, now + ttl_s, now) == 1
-
-    def give_lease_back(self, holder: str) -> None:
-        """End the lease where `holder` has it."""
-        self._change("DELETE FROM lease WHERE holder = ?", holder)
-
-    def lease(self) -> Lease | None:
-        """The lease as stored, ended or not."""
+    def lease(self) -> tuple[str, int]:
+        """Who has the duty (nobody: an empty text), and a count that grows with every change."""
         row = self._one("SELECT holder, ends_at FROM lease")
-        return Lease(*row) if row else None
+        return (row[0], int(row[1])) if row else ("", 0)
+
+    def change_lease(self, before: tuple[str, int], after: tuple[str, int]) -> bool:
+        """Compare and set: store `after` where `before` is stored. False where something else is."""
+        # The column of the count is called `ends_at`: the first format meant to keep a time there, and no version has used it.
+        with self._transaction() as run:
+            run("INSERT OR IGNORE INTO lease VALUES (1, '', 0)")
+            changed = run("UPDATE lease SET holder = ?, ends_at = ? WHERE holder = ? AND ends_at = ?", (*after, *before))
+            return int(changed.rowcount) == 1
+
+    def look(self, known: int) -> tuple[int, bytes | None, str, int]:
+        """(version of the view, the view where it is newer than `known`, holder of the lease, its count), at one moment."""
+        row = self._one(
+            "SELECT version, CASE WHEN version > ? THEN data END, holder, ends_at FROM view LEFT JOIN lease ON lease.one = view.one", known
+        )
+        version, data, holder, count = row
+        return version, data, holder or "", int(count or 0)
 
     # --- data keys ---
 

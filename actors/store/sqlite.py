@@ -78,6 +78,14 @@ class SqliteStore:
         """The shards that this life has taken."""
         return sorted(self._open)
 
+    def work(self) -> dict[int, int]:
+        """Rows ever committed here, by shard, for those that are owned now."""
+        return {number: shard.writer.rows for number, shard in list(self._open.items())}
+
+    def queued(self) -> int:
+        """Commits that wait."""
+        return self._batcher.queued()
+
     def close(self) -> None:
         """Write what waits, end the threads, close the files; ownership stays as it is. Blocks for a commit at most."""
         if self._closed:

@@ -70,7 +70,6 @@ def test_a_withdrawn_move_leaves_the_owner_serving(settings: Settings) -> None:
             view = pair.membership.begin_moves(1)
             assert view is not None
             await pair.push(view)
-            await first.release([view.moves[0].group])
             assert owner_of(settings.data, view.moves[0].group) == ""
             await pair.push(pair.membership.withdraw_moves({view.moves[0].group}))
             assert first.store.owned() == [0, 1]

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.view import CellInfo, View
+from actors.runtime.view import CellInfo, View, ViewError
 from actors.store.cluster_file import ClusterFile, create
 from cluster.figures import CellStats
 from cluster.membership import Membership
 from cluster.problems import StartProblem
 from cluster.processes import ProcessId
 from cluster.supervisor import Supervisor, Wanted
+from tests.kit.peers import turn_until
 
 SHARDS = 4
 
@@ -25,7 +26,7 @@ class ScriptedCell:
 
     def __init__(self, machine: Machine, name: str, life: str) -> None:
         self.name, self.life, self.machine = name, life, machine
-        self.views: list[View] = []
+        self.told: list[str] = []
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.port = 0
         self.stopped = False
@@ -33,20 +34,19 @@ class ScriptedCell:
     async def start(self) -> tuple[CellInfo, ProcessId]:
         if self.machine.start_problem:
             raise StartProblem(self.machine.start_problem)
-        return CellInfo(self.life, self.name), ProcessId(1000 + len(self.machine.cells), self.life)
+        info = CellInfo(self.life, self.name)
+        await turn_until(lambda: self.machine.try_to_join(info))
+        return info, ProcessId(1000 + len(self.machine.cells), self.life)
 
-    async def apply_view(self, data: bytes) -> None:
-        view = View.decode(data)
-        for life in set(view.owner_lives) - {None, self.life}:
-            assert life not in self.machine.unsealed_dead(), "a view was acted on while the dead could still commit"
-        self.views.append(view)
-        self.machine.told.set()
-
-    async def release(self, groups: list[int]) -> None:
-        if self.life in self.machine.silent:
-            self.machine.refusals += 1
+    async def report_death(self, life: str, why: str) -> str:
+        if self.life in self.machine.deaf:
             raise TimeoutError
-        self.machine.released.append((self.life, groups))
+        assert life not in self.machine.living, "a death was reported of a life whose process may still run"
+        self.told.append(life)
+        if self.machine.cells_act:
+            self.machine.membership.seal(life)
+            self.machine.membership.leave(life)
+        return self.machine.known.get(life, "")
 
     async def open_doors(self, port: int) -> int:
         if self.machine.door_problem:
@@ -74,12 +74,12 @@ class Machine:
         self.cells: dict[str, ScriptedCell] = {}
         self.living: dict[str, ScriptedCell] = {}
         self.killed: list[str] = []
-        self.released: list[tuple[str, list[int]]] = []
-        self.silent: set[str] = set()
-        self.refusals = 0
+        self.deaf: set[str] = set()
         self.frozen: set[str] = set()
+        self.cells_act = True
+        """Whether a cell that is told of a death does the coordinator's part."""
+        self.known: dict[str, str] = {}
         self.start_problem = self.door_problem = ""
-        self.told = asyncio.Event()
 
     async def launch(self, name: str, life: str) -> ScriptedCell:
         cell = ScriptedCell(self, name, life)
@@ -99,8 +99,13 @@ class Machine:
         if cell is not None and not cell.ended.done():
             cell.ended.set_result("killed")
 
-    def unsealed_dead(self) -> set[str]:
-        return {life for life in self.membership.unsealed() if life not in self.living}
+    def try_to_join(self, info: CellInfo) -> bool:
+        """False while the life before it is not out."""
+        try:
+            self.membership.join(info)
+        except ViewError:
+            return False
+        return True
 
     def of(self, name: str) -> ScriptedCell:
         return next(cell for cell in self.living.values() if cell.name == name)
@@ -128,21 +133,15 @@ class Town:
                 await asyncio.sleep(0)
 
     async def until_settled(self) -> None:
-        """Everybody serves, and nothing is left to move."""
-        share = SHARDS // len(self.supervisor.children)
+        """Everybody serves, and what is stored names those who live."""
         await self.until(lambda: all(child.state == "serving" for child in self.supervisor.children.values()))
-        await self.until(lambda: all(self.shares().get(cell.life) == share for cell in self.machine.living.values()))
-        await self.until(lambda: all(cell.views and cell.views[-1].version == self.view.version for cell in self.machine.living.values()))
+        await self.until(lambda: set(self.membership.unsealed()) == set(self.view.by_life) == set(self.machine.living))
 
     @property
     def view(self) -> View:
         view = self.membership.view()
         assert view is not None
         return view
-
-    def shares(self) -> dict[str | None, int]:
-        owners = self.view.owner_lives
-        return {life: owners.count(life) for life in owners}
 
     async def crash(self) -> None:
         """The supervisor's own process dies; cells go on."""
@@ -155,19 +154,18 @@ def play(folder: Path, scenario: Callable[[Path], Coroutine[Any, Any, None]]) ->
     asyncio.run(scenario(folder))
 
 
-def test_all_cells_come_up_share_the_port_and_own_equal_parts(tmp_path: Path) -> None:
+def test_all_cells_come_up_and_share_the_port(tmp_path: Path) -> None:
     async def scenario(folder: Path) -> None:
         town = Town(folder, 2)
         await town.until_settled()
         assert {cell.port for cell in town.machine.living.values()} == {5555}
-        assert sorted(town.shares().values()) == [2, 2]
         assert town.machine.killed == []
         await town.supervisor.stop(1.0)
 
     play(tmp_path, scenario)
 
 
-def test_a_dead_cell_is_sealed_then_replaced_by_a_new_life_and_gets_its_part_back(tmp_path: Path) -> None:
+def test_the_living_hear_of_a_death_and_a_new_life_takes_the_place(tmp_path: Path) -> None:
     async def scenario(folder: Path) -> None:
         town = Town(folder, 2)
         await town.until_settled()
@@ -179,21 +177,83 @@ def test_a_dead_cell_is_sealed_then_replaced_by_a_new_life_and_gets_its_part_bac
         assert reborn.life != dead
         assert town.supervisor.children["cell-1"].restarts == 1
         assert town.view.cell(dead) is None
-        assert sorted(town.shares().values()) == [2, 2]
+        assert dead in town.machine.of("cell-2").told
         await town.supervisor.stop(1.0)
 
     play(tmp_path, scenario)
 
 
-def test_the_other_cell_takes_everything_over_before_the_dead_one_is_back(tmp_path: Path) -> None:
+def test_the_living_hear_of_a_death_before_the_new_life_is_there(tmp_path: Path) -> None:
     async def scenario(folder: Path) -> None:
         town = Town(folder, 2)
         await town.until_settled()
         survivor = town.machine.of("cell-2")
         town.machine.start_problem = "no memory"
-        town.machine.die(town.machine.of("cell-1").life)
-        await town.until(lambda: survivor.views[-1].owner_lives == (survivor.life,) * SHARDS)
+        dead = town.machine.of("cell-1").life
+        town.machine.die(dead)
+        await town.until(lambda: dead in survivor.told)
+        assert town.supervisor.children["cell-1"].state != "serving"
         assert town.supervisor.children["cell-2"].restarts == 0
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_where_no_cell_lives_the_supervisor_itself_seals_the_dead(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 1)
+        await town.until_settled()
+        dead = town.machine.of("cell-1").life
+        town.machine.die(dead)
+        await town.until(lambda: dead not in town.membership.unsealed())
+        await town.until_settled()
+        assert town.machine.of("cell-1").told == []
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_a_death_that_no_cell_deals_with_is_dealt_with_by_the_supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(folder: Path) -> None:
+        monkeypatch.setattr("cluster.supervisor.SEAL_LIMIT_S", 0.1)
+        town = Town(folder, 2)
+        await town.until_settled()
+        town.machine.cells_act = False
+        dead, survivor = town.machine.of("cell-1").life, town.machine.of("cell-2")
+        town.machine.die(dead)
+        await town.until(lambda: dead not in town.membership.unsealed())
+        assert dead in survivor.told
+        await town.until_settled()
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_a_cell_that_takes_no_reports_keeps_nobody_from_hearing_of_a_death(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 3)
+        await town.until_settled()
+        town.machine.deaf.add(town.machine.of("cell-2").life)
+        dead = town.machine.of("cell-1").life
+        town.machine.die(dead)
+        await town.until_settled()
+        assert dead in town.machine.of("cell-3").told
+        assert town.supervisor.children["cell-2"].restarts == 0
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
+
+
+def test_people_are_told_why_a_cell_had_another_one_ended(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        dead = town.machine.of("cell-1").life
+        town.machine.known[dead] = "no beat for 3.6 s, and most cells miss it"
+        town.machine.die(dead)
+        await town.until(lambda: town.supervisor.children["cell-1"].restarts == 1)
+        await town.until_settled()
+        assert town.supervisor.children["cell-1"].last_end == "no beat for 3.6 s, and most cells miss it"
         await town.supervisor.stop(1.0)
 
     play(tmp_path, scenario)
@@ -251,21 +311,6 @@ def test_a_life_that_is_in_no_view_and_no_longer_wanted_is_killed_and_sealed(tmp
     play(tmp_path, scenario)
 
 
-def test_an_owner_that_does_not_let_go_keeps_its_groups_and_is_not_killed(tmp_path: Path) -> None:
-    async def scenario(folder: Path) -> None:
-        town = Town(folder, 2)
-        town.machine.silent = _Everyone()
-        await town.until(lambda: all(child.state == "serving" for child in town.supervisor.children.values()))
-        await town.until(lambda: town.machine.refusals > 0 and town.view.moves == ())
-        assert list(town.shares().values()) == [SHARDS]
-        assert town.machine.killed == []
-        town.machine.silent = set()
-        await town.until_settled()
-        await town.supervisor.stop(1.0)
-
-    play(tmp_path, scenario)
-
-
 def test_stopping_ends_cells_in_good_order_and_leaves_nobody_who_could_commit(tmp_path: Path) -> None:
     async def scenario(folder: Path) -> None:
         town = Town(folder, 2)
@@ -279,40 +324,19 @@ def test_stopping_ends_cells_in_good_order_and_leaves_nobody_who_could_commit(tm
     play(tmp_path, scenario)
 
 
-def test_a_cell_that_does_not_act_on_a_view_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(folder: Path) -> None:
-        town = Town(folder, 2)
-        await town.until_settled()
-        deaf = town.machine.of("cell-2")
-
-        async def refuse(data: bytes) -> None:
-            raise StartProblem("the disk is gone")
-
-        monkeypatch.setattr(deaf, "apply_view", refuse)
-        town.machine.die(town.machine.of("cell-1").life)
-        child = town.supervisor.children["cell-2"]
-        await town.until(lambda: deaf.life in town.machine.killed and child.restarts == 1)
-        assert child.problem == "the disk is gone"
-        await town.until_settled()
-        await town.supervisor.stop(1.0)
-
-    play(tmp_path, scenario)
-
-
-def test_cells_that_are_wanted_later_are_started_and_get_their_part(tmp_path: Path) -> None:
+def test_cells_that_are_wanted_later_are_started(tmp_path: Path) -> None:
     async def scenario(folder: Path) -> None:
         town = Town(folder, 1)
         await town.until_settled()
         town.supervisor.want(["cell-1", "cell-2"], 1.0)
         await town.until_settled()
         assert set(town.supervisor.children) == {"cell-1", "cell-2"}
-        assert sorted(town.shares().values()) == [2, 2]
         await town.supervisor.stop(1.0)
 
     play(tmp_path, scenario)
 
 
-def test_a_cell_that_is_wanted_no_more_ends_in_good_order_and_others_get_its_part(tmp_path: Path) -> None:
+def test_a_cell_that_is_wanted_no_more_ends_in_good_order(tmp_path: Path) -> None:
     async def scenario(folder: Path) -> None:
         town = Town(folder, 2)
         await town.until_settled()
@@ -321,7 +345,6 @@ def test_a_cell_that_is_wanted_no_more_ends_in_good_order_and_others_get_its_par
         await town.until(lambda: set(town.supervisor.children) == {"cell-1"})
         assert leaving.stopped
         assert town.membership.unsealed() == [town.machine.of("cell-1").life]
-        assert town.shares() == {town.machine.of("cell-1").life: SHARDS}
         town.supervisor.want(["cell-1", "cell-2"], 1.0)
         await town.until_settled()
         assert town.machine.of("cell-2").life != leaving.life
@@ -364,8 +387,3 @@ def test_a_frozen_cell_is_killed_before_it_is_sealed_and_replaced(tmp_path: Path
         await town.supervisor.stop(1.0)
 
     play(tmp_path, scenario)
-
-
-class _Everyone(set[str]):
-    def __contains__(self, life: object) -> bool:
-        return True

@@ -40,6 +40,4 @@ class Pair:
         assert view is not None
         await self.push(view)
         (move,) = view.moves
-        owner = next(app for app in self.apps if app.who.life == view.owner_lives[move.group])
-        await owner.release([move.group])
         await self.push(self.membership.end_moves({move.group}))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors.store import cluster_file
-from actors.store.cluster_file import ClusterFile, Lease
+from actors.store.cluster_file import ClusterFile
 from actors.store.opening import Damaged, NewerFormat, NotWritable
 
 
@@ -87,19 +87,24 @@ def test_lives_are_written_once_and_sealed_for_ever(cluster: ClusterFile, other:
     assert cluster.unsealed() == ["b"]
 
 
-def test_a_lease_is_one_holders_until_it_ends_or_is_given_back(cluster: ClusterFile, other: ClusterFile) -> None:
-    assert cluster.lease() is None
-    assert cluster.take_lease("a", 100.0, 5.0)
-    assert not other.take_lease("b", 104.9, 5.0)
-    assert cluster.take_lease("a", 104.0, 5.0)
-    assert other.lease() == Lease("a", 109.0)
-    assert not other.take_lease("b", 108.0, 5.0)
-    assert other.take_lease("b", 109.0, 5.0)
-    assert not cluster.take_lease("a", 110.0, 5.0)
-    cluster.give_lease_back("a")
-    assert cluster.lease() == Lease("b", 114.0)
-    other.give_lease_back("b")
-    assert cluster.take_lease("a", 110.0, 5.0)
+def test_the_lease_is_changed_by_compare_and_set(cluster: ClusterFile, other: ClusterFile) -> None:
+    assert cluster.lease() == ("", 0)
+    assert cluster.change_lease(("", 0), ("a", 1))
+    assert not other.change_lease(("", 0), ("b", 1))
+    assert other.lease() == ("a", 1)
+    assert cluster.change_lease(("a", 1), ("a", 2))
+    assert not other.change_lease(("a", 1), ("b", 2))
+    assert other.change_lease(("a", 2), ("b", 3))
+    assert not cluster.change_lease(("a", 2), ("a", 3))
+    assert cluster.lease() == ("b", 3)
+
+
+def test_one_look_finds_view_and_lease_and_brings_the_view_only_where_it_is_newer(cluster: ClusterFile, other: ClusterFile) -> None:
+    assert cluster.look(0) == (0, None, "", 0)
+    cluster.change_view(0, b"view")
+    cluster.change_lease(("", 0), ("a", 7))
+    assert other.look(0) == (1, b"view", "a", 7)
+    assert other.look(1) == (1, None, "a", 7)
 
 
 def test_data_keys_keep_their_ids(cluster: ClusterFile, other: ClusterFile) -> None:
@@ -135,10 +140,10 @@ def test_all_of_it_outlives_the_process(folder: Path) -> None:
     first = ClusterFile(folder)
     first.change_view(0, b"view")
     first.add_life("a")
-    first.take_lease("a", 1.0, 2.0)
+    first.change_lease(("", 0), ("a", 3))
     first.close()
     second = ClusterFile(folder)
-    assert (second.view(), second.lives(), second.lease()) == ((1, b"view"), {"a": False}, Lease("a", 3.0))
+    assert (second.view(), second.lives(), second.lease()) == ((1, b"view"), {"a": False}, ("a", 3))
     second.close()
 
 

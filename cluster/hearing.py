@@ -1,0 +1,86 @@
+"""Who hears whom: from beats to "most cells miss it". No clock of its own, no input or output.
+
+A cell is missed by whoever has not heard a beat of it for `silent_s`. To act on that, so many cells must miss it, the one
+that decides included, that they are at least half of the view: a minority decides nothing, and in a tie the side of the
+coordinator does. The time in which this process itself did not run counts for nobody's silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from actors.runtime.view import View
+from cluster.beats import Beat
+
+GRACE_S = 3.0
+"""What a life that is new in the view is given beyond the usual limit until its first beat."""
+
+
+class Hearing:
+    """What one life has heard of the others."""
+
+    def __init__(self, me: str, silent_s: float, cut_s: float) -> None:
+        self._me = me
+        self._silent_s = silent_s
+        self._cut_s = cut_s
+        self._lives: tuple[str, ...] = ()
+        # When each was heard last, without the time in which this process did not run.
+        self._heard_at: dict[str, float] = {}
+        # The same with that time: whoever slept does not know what has become of its slots.
+        self._really_at: dict[str, float] = {}
+        self.beats: dict[str, Beat] = {}
+        """The last beat of each life."""
+
+    def follow(self, view: View, now: float) -> None:
+        """These are the cells now."""
+        self._lives = tuple(view.by_life)
+        for life in self._lives:
+            if life not in self._heard_at:
+                self._heard_at[life] = now + GRACE_S
+                self._really_at[life] = now
+        for table in (self._heard_at, self._really_at, self.beats):
+            for life in [life for life in table if life not in view.by_life]:
+                del table[life]
+
+    def beat(self, beat: Beat, now: float) -> bool:
+        """A beat came; False where it is older than one that came before."""
+        last = self.beats.get(beat.life)
+        if last is not None and beat.number <= last.number:
+            return False
+        self.beats[beat.life] = beat
+        self.met([beat.life], now)
+        return True
+
+    def met(self, lives: Iterable[str], now: float) -> None:
+        """A sign of life other than a beat."""
+        for life in lives:
+            self._heard_at[life] = self._really_at[life] = now
+
+    def slept(self, seconds: float) -> None:
+        """This process did not run for so long: nobody else was silent meanwhile."""
+        self._heard_at = {life: at + seconds for life, at in self._heard_at.items()}
+
+    def quiet_for(self, life: str, now: float) -> float:
+        """Seconds since a life was heard."""
+        return now - self._heard_at.get(life, now)
+
+    def heard(self, now: float) -> tuple[str, ...]:
+        """The other lives of the view that are not missed here."""
+        return tuple(life for life in self._lives if life != self._me and self.quiet_for(life, now) <= self._silent_s)
+
+    def missed_by_most(self, now: float) -> list[str]:
+        """Lives that are missed here and by so many others that it counts."""
+        here = set(self.heard(now))
+        missed = [life for life in self._lives if life != self._me and life not in here]
+        return [life for life in missed if 2 * (1 + self._also_missed(life, here)) >= len(self._lives)]
+
+    def _also_missed(self, life: str, here: set[str]) -> int:
+        """How many of those that are heard here say that they miss it too."""
+        return sum(life not in self.beats[other].heard for other in here if other in self.beats)
+
+    def is_cut_off(self, now: float, holds_duty: bool) -> bool:
+        """Whether this cell hears so few others that they may be about to take its slots. A tie is the coordinator's."""
+        if self._me not in self._lives:
+            return False
+        with_me = 1 + sum(now - self._really_at[life] <= self._cut_s for life in self._lives if life != self._me)
+        return 2 * with_me < len(self._lives) or (2 * with_me == len(self._lives) and not holds_duty)
