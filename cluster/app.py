@@ -66,6 +66,7 @@ class CellApp:
         self.out: asyncio.Future[str] | None = None
         """Has a result, the reason, once this life is out for good: others have its slots, and the process is to end."""
         self._registry: FileRegistry | None = None
+        self._started = False
         self._stopped = False
 
     async def start(self) -> CellInfo:
@@ -103,6 +104,7 @@ class CellApp:
         self.accounts = Accounts(self.asker, self.doors.passwords)
         who = self.who
         self.info = CellInfo(who.life, who.name, who.labels, await self._listener.start(who.address), who.zone)
+        self._started = True
         return self.info
 
     async def join(self, replaces: str = "") -> None:
@@ -138,7 +140,7 @@ class CellApp:
 
     async def stop(self) -> None:
         """Everybody out, everything written (safe to repeat). Ownership in the store stays: the life is to be sealed."""
-        if self._stopped:
+        if self._stopped or not self._started:
             return
         self._stopped = True
         if self.member is not None:

@@ -81,6 +81,8 @@ class PeerSocket(asyncio.Protocol):
         """The peer is who it must be: bounds for strangers end, liveness begins. Raises `Refused` where it did not wait for that."""
         if self._websocket.reader.buffer:
             raise Refused(BAD_FRAME, "half a frame before it is trusted")
+        # The last step of the handshake goes out before anything that is said in this very turn.
+        self._write()
         self.trusted = True
         self._set_timer(PING_S, self._beat)
 

@@ -195,3 +195,32 @@ def test_an_idle_connection_stays(monkeypatch: pytest.MonkeyPatch) -> None:
         await stop(a, b)
 
     on_loop(test)
+
+
+def test_what_is_said_in_the_turn_of_the_welcome_comes_after_it() -> None:
+    class Greeter:
+        """Speaks as soon as somebody has connected."""
+
+        def __init__(self, cell: Cell) -> None:
+            self.cell = cell
+            self.heard: list[bytes] = []
+
+        def linked(self, life: str, up: bool) -> None:
+            if up:
+                self.cell.links.control(life, b"hello")
+
+        def control(self, life: str, body: bytes) -> None:
+            self.heard.append(body)
+
+    async def test() -> None:
+        a, b = Cell("a.1"), Cell("b.1")
+        greeters = [Greeter(cell) for cell in (a, b)]
+        view = first_view([await a.start(), await b.start()], 8)
+        for cell, greeter in zip((a, b), greeters, strict=True):
+            cell.links.oversee(greeter)
+            cell.links.adopt(view)
+        await turn_until(lambda: all(len(greeter.heard) >= 2 for greeter in greeters))
+        assert [dialing.attempts for cell in (a, b) for dialing in cell.dialer._dialings] == [1, 1]
+        await stop(a, b)
+
+    on_loop(test)
