@@ -14,11 +14,11 @@ from actors.errors import ChatError
 from actors.messages.room import OpenRoom
 from actors.naming import room_for
 from actors.runtime.actor import actor_id
-from actors.runtime.ring import group_of, slot_of
+from actors.runtime.ring import SLOTS, group_of, slot_of
 from actors.runtime.view import wanted_moves
 from cluster.handle_calls import AT_ONCE, HandleCalls
 from cluster.settings import Settings
-from gateway.api.bridge import ask
+from gateway.api.bridge import ask, settle
 from tests.kit.cells import Pair
 
 KEY = "the-key-00"
@@ -84,7 +84,6 @@ def test_a_call_waits_while_its_room_moves_and_is_answered_by_the_new_owner(tmp_
         assert view is not None
         await pair.push(view)
         (move,) = view.moves
-        await first.release([move.group])
         pauses: list[float] = []
 
         async def moved(pause_s: float) -> None:
@@ -104,7 +103,7 @@ def test_a_call_waits_while_its_room_moves_and_is_answered_by_the_new_owner(tmp_
 def test_a_room_without_an_owner_is_asked_until_the_time_is_up(tmp_path: Path) -> None:
     async def scenario(pair: Pair, room: str) -> None:
         first = pair.apps[0]
-        await first.release([0, 1])
+        await settle(first.chat.cell.close_slots(range(SLOTS)))
         now = [100.0]
 
         async def pass_time(pause_s: float) -> None:
