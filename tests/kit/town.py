@@ -167,3 +167,10 @@ class Town:
     def is_without(self, lives: Collection[str]) -> bool:
         """Whether the stored view names none of these, and everybody acts on it."""
         return not set(lives) & set(self.view.by_life) and self.all_act_on_the_stored_view()
+
+
+def settled(*lives: str, drains: bool = False) -> Town:
+    """A cluster in which everything is where it should be."""
+    town = Town(*lives, drains=drains)
+    town.settle()
+    return town
