@@ -1,6 +1,6 @@
 """The receiving end of a link: hands items to the cell, says what was refused, sends answers back.
 
-A frame of items is taken in one turn and answered by a receipt at once. Answers go back on the lane of their request,
+A frame of items is taken in one turn and answered by a receipt at once, or a few turns later under load. Answers go back on the lane of their request,
 with one frame in flight as in the other direction. When the connection breaks, answers that were not received are
 dropped: the asker knows that the outcome is unknown.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from actors.errors import ChatError, ErrorReport, Overloaded, Unavailable, Unknown
 from actors.runtime.actor import ActorId, Request
 from actors.runtime.codec import Answer, Answers, Batch, Codec, CodecError, Control, Receipt, Refusal, Targets
-from actors.runtime.lane import BULK, MAIN, Lane, Limits, OutOfStep
+from actors.runtime.lane import BULK, GATHER_TURNS, LOADED, MAIN, Lane, Limits, OutOfStep
 from actors.runtime.link import CONTROL_VERSION, LINK_VERSION, NOBODY, Overseer, Wire
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise
@@ -111,9 +111,17 @@ class Inbound:
         self.counters["frames"] += 1
         self.counters["items"] += len(items)
         self.counters["refused"] += len(refused)
-        wire.send(self._codec.encode_frame(Receipt(frame.lane, frame.seq, self.version, refused)))
+        receipt = Receipt(frame.lane, frame.seq, self.version, refused)
+        self._acknowledge(wire, receipt, GATHER_TURNS if len(items) >= LOADED else 0)
         if frame.view > self.version:
             self._on_newer_view(frame.view)
+
+    def _acknowledge(self, wire: Wire, receipt: Receipt, turns: int) -> None:
+        # The sender has nothing else in flight on this lane: no receipt can overtake another.
+        if turns:
+            self._scheduler.soon(self._acknowledge, wire, receipt, turns - 1)
+        elif self._wire is wire:
+            wire.send(self._codec.encode_frame(receipt))
 
     def _take_ask(self, lane: int, ask: int, to: Targets, message: Message | None) -> None:
         self.counters["asks"] += 1

@@ -2,6 +2,9 @@
 
 While a frame is in flight, whatever is put waits and becomes the next frame: frames grow with load by themselves, and a
 slow receiver slows its sender. Beyond the bounds `put` says no, and the link says what then happens.
+
+Where frames are large enough to tell of load, both ends wait for a few turns of the loop before they answer: fewer and larger
+frames wake the other process less often.
 """
 
 from __future__ import annotations
@@ -12,6 +15,10 @@ E = TypeVar("E")
 
 MAIN, BULK = 0, 1
 """Lane numbers. History pages, exports and their answers go on `BULK`, so that a page never holds up a post."""
+LOADED = 8
+"""Items in a frame from which on its receipt, and the frame after it, wait for a few turns."""
+GATHER_TURNS = 3
+"""Turns for which they do."""
 
 
 class Limits(NamedTuple):

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from actors.errors import Overloaded, Unavailable, Unknown
 from actors.runtime.actor import ActorId, R, Request
 from actors.runtime.codec import Answer, Answers, Codec, CodecError, Control, Encoded, OutItem, Receipt, targets
-from actors.runtime.lane import BULK, MAIN, Lane, Limits, OutOfStep
+from actors.runtime.lane import BULK, GATHER_TURNS, LOADED, MAIN, Lane, Limits, OutOfStep
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise, rejected
 from actors.runtime.remote import Local
@@ -262,7 +262,14 @@ class Link:
             self._on_newer_view(receipt.view)
         if self._owes_heads and lane.relieved:
             self._tell_owed()
-        if lane.sendable:
+        if lane.sendable and not self._flush_is_due:
+            self._flush_is_due = True
+            self._gather(GATHER_TURNS if len(entries) >= LOADED else 0)
+
+    def _gather(self, turns: int) -> None:
+        if turns and self._wire is not None:
+            self._scheduler.soon(self._gather, turns - 1)
+        else:
             self._flush()
 
     def _lane(self, number: int) -> Lane[Entry]:

@@ -6,7 +6,7 @@ import pytest
 
 from actors.runtime.codec import Answers, Batch, CodecError, Receipt
 from actors.runtime.inbound import Inbound
-from actors.runtime.lane import BULK, MAIN, OutOfStep
+from actors.runtime.lane import BULK, LOADED, MAIN, OutOfStep
 from actors.runtime.link import LINK_VERSION, agree_version
 from actors.runtime.links import Links
 from actors.runtime.view import CellInfo, add_cells
@@ -196,3 +196,44 @@ def test_totals_keep_what_links_that_have_ended_had_counted() -> None:
     pair.links.close()
     after = pair.links.totals()
     assert {name: after[name] for name in before if name != "breaks"} == {name: before[name] for name in before if name != "breaks"}
+
+
+# --- under load both ends gather ----------------------------------------------------------------------------------------
+
+
+def sent_items(wire: SilentWire) -> list[int]:
+    """How many items each frame had."""
+    frames = [CODEC.frame(frame) for frame in wire.sent]
+    return [len(CODEC.items(frame)) for frame in frames if isinstance(frame, Batch)]
+
+
+@pytest.mark.parametrize(("load", "frames"), [(LOADED, [LOADED, 2]), (LOADED - 1, [LOADED - 1, 1])])
+def test_behind_a_large_frame_the_next_one_gathers_what_the_following_turns_bring(load: int, frames: list[int]) -> None:
+    pair = Pair()
+    link, wire = pair.link(), SilentWire()
+    link.connected(wire)
+    for number in range(load):
+        pair.tell(number)
+    pair.clock.run()
+    pair.tell(100)
+    link.received(wire, CODEC.encode_frame(Receipt(MAIN, 1, 1)))
+    pair.clock.soon(pair.tell, 101)
+    pair.clock.run()
+    assert sent_items(wire) == frames
+
+
+@pytest.mark.parametrize(("load", "at_once"), [(LOADED, 0), (LOADED - 1, 1)])
+def test_the_receipt_of_a_large_frame_comes_a_few_turns_later(load: int, at_once: int) -> None:
+    inbound, wire, clock = accepted()
+    inbound.received(CODEC.batch(MAIN, 1, 1, B, [(X, 0, CODEC.encode(Note(number))[0]) for number in range(load)]))
+    assert len(wire.sent) == at_once
+    clock.run()
+    assert [CODEC.frame(frame) for frame in wire.sent] == [Receipt(MAIN, 1, 0)]
+
+
+def test_a_receipt_that_waits_is_not_sent_on_a_connection_that_has_ended() -> None:
+    inbound, wire, clock = accepted()
+    inbound.received(CODEC.batch(MAIN, 1, 1, B, [(X, 0, CODEC.encode(Note(number))[0]) for number in range(LOADED)]))
+    inbound.disconnected()
+    clock.run()
+    assert wire.sent == []
