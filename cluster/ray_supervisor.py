@@ -218,6 +218,9 @@ class SupervisorActor:
         supervisor = self._supervisor
         cells = await asyncio.gather(*(_cell_status(child) for child in supervisor.children.values())) if supervisor is not None else []
         port = supervisor.public_port if supervisor is not None else 0
+        for row in cells:
+            cell = self._places.get(row["name"])
+            row |= {"node": cell.address, "zone": cell.zone} if cell is not None else {}
         return {
             "pid": os.getpid(),
             "data": str(self._settings.data),

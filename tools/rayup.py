@@ -28,6 +28,7 @@ from tools.hosts import Host, NoHosts, hosts
 DEPLOY = Path(__file__).resolve().parent.parent / "cluster" / "deploy" / "ray"
 LIMIT_S = 150.0
 PORT = 8440
+WARBLER = "warbler --config ~/warbler/warbler.toml"
 ZONES = ("a", "b", "b")
 
 
@@ -63,7 +64,7 @@ def ray(file: Path, *words: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     environment |= {"RAY_TMPDIR": str(folder / "ray"), "RAY_USAGE_STATS_ENABLED": "0"}
     (folder / "ray").mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "ray.scripts.scripts", *words, file.name, "--yes"]
+    command = [sys.executable, "-m", "ray.scripts.scripts", words[0], file.name, *words[1:]]
     done = subprocess.run(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S, check=False
     )
@@ -76,7 +77,7 @@ def wait_serving(head: Host, count: int) -> list[dict[str, Any]]:
     """So many cells serve, with slots each; what `warbler status` says of them."""
     end = time.monotonic() + LIMIT_S
     while True:
-        status = json.loads(head.ssh("warbler --config ~/warbler/warbler.toml status --json"))
+        status = json.loads(head.ssh(f"{WARBLER} status --json"))
         cells: list[dict[str, Any]] = status["cells"]
         if len(cells) == count and all(cell["state"] == "serving" and cell.get("slots") for cell in cells):
             return cells
@@ -137,27 +138,50 @@ def main() -> int:
 
 def prove(made: list[Host], file: Path, tell: Any) -> None:
     """`ray up`, chat, `ray down`."""
-    ray(file, "up", "--no-config-cache")
+    ray(file, "up", "--yes", "--no-config-cache")
     tell("ray up: the head is up, and Warbler on it")
     cells = wait_serving(made[0], 3)
     tell(f"cells on all hosts: {', '.join(cell['name'] for cell in cells)}")
     tell(f"ports that are open beyond a host's loopback: {listening(made[0])}")
     tell(f"chat: {asyncio.run(chat(made))} deliveries across three hosts")
     tell(f"told apart: {refused(made[0])}")
-    made[0].ssh("warbler --config ~/warbler/warbler.toml down --nodes")
+    if f"{made[2].address} (zone b): cell-" not in ray(file, "exec", f"{WARBLER} status --once"):
+        raise RuntimeError("the table does not say which cells are where")
+    ray(file, "exec", f"{WARBLER} down --nodes")
     tell("warbler down --nodes: cells and the other nodes ended")
-    ray(file, "down")
+    ray(file, "down", "--yes")
     left = {host.address: host.ssh("pgrep -l raylet || true").strip() for host in made}
     if any(left.values()):
         raise RuntimeError(f"Ray still runs: {left}")
     tell("ray down: no Ray is left on any host")
+    by_hand(made[0], made[1])
+    tell("by hand: a head, a node for scoring that joined it, and Warbler on both")
+
+
+def by_hand(head: Host, other: Host) -> None:
+    """What `ray up` runs, typed: the second machine is for scoring, and has no door for clients."""
+    head.ssh(f"{WARBLER} node --head --node-address {head.address} --roles edge-chat --zone a")
+    other.ssh(f"{WARBLER} node --join {head.address}:6379 --node-address {other.address} --roles gpu --zone b")
+    head.ssh(f"{WARBLER} up --detach --address {head.address}:6379")
+    end = time.monotonic() + LIMIT_S
+    while True:
+        cells = json.loads(head.ssh(f"{WARBLER} status --json"))["cells"]
+        ready = {(cell["node"], cell["zone"], cell["slots"] > 0, cell["port"] > 0) for cell in cells if cell["state"] == "serving"}
+        if ready == {(head.address, "a", True, True), (other.address, "b", False, False)}:
+            break
+        if time.monotonic() > end:
+            raise RuntimeError(f"not one cell for chat and one for scoring: {cells}")
+        time.sleep(1.0)
+    head.ssh(f"{WARBLER} down")
+    for host in (other, head):
+        host.ssh("ray stop")
 
 
 def refused(host: Host) -> str:
     """What `up` says where nobody told it that the three hosts share one machine."""
     other = "WARBLER_DATA=/tmp/other WARBLER_PORT=0 WARBLER_NODES_SHARE_THIS_MACHINE=false"
     try:
-        host.ssh(f"{other} warbler --config ~/warbler/warbler.toml up --detach --address {host.address}:6379")
+        host.ssh(f"{other} {WARBLER} up --detach --address {host.address}:6379")
     except subprocess.CalledProcessError as error:
         if "means Cassandra" in error.stderr:
             return str(error.stderr).strip()
