@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from actors.runtime.promise import Promise
 from actors.runtime.spread import SIZES, Spread
@@ -71,13 +71,52 @@ class Pending:
         """Why it failed; set by the writer's thread."""
 
 
-class Batcher:
-    """Hands groups of commits to a writer in a thread of its own and settles them in one wake-up.
+class Lane(Protocol):
+    """Carries groups out beside the loop, one after the other."""
 
-    `write(group)` runs in the thread. It sets `error` on what failed and raises nothing that is expected.
+    def put(self, group: list[Pending]) -> None:
+        """Carry out this group next."""
+
+    def close(self) -> None:
+        """Finish what was put, and end."""
+
+
+class WriterThread:
+    """A thread of its own: the lane of a real disk. `work(group)` says whether to go on."""
+
+    def __init__(self, work: Callable[[list[Pending]], bool], name: str) -> None:
+        self._work = work
+        self._groups: SimpleQueue[list[Pending] | None] = SimpleQueue()
+        self.put = self._groups.put
+        self._thread = threading.Thread(target=self._run, name=f"{name}-writer", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Returns when the thread has ended."""
+        self._groups.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (group := self._groups.get()) is not None and self._work(group):
+            pass
+
+
+class Batcher:
+    """Hands groups of commits to a writer beside the loop and settles them in one wake-up.
+
+    `write(group)` runs in the lane (a thread, unless another is handed in). It sets `error` on what failed and raises
+    nothing that is expected.
     """
 
-    def __init__(self, write: Callable[[Sequence[Pending]], None], soon: Soon, wake: Wake, *, name: str = "store") -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[Pending]], None],
+        soon: Soon,
+        wake: Wake,
+        *,
+        name: str = "store",
+        lane: Callable[[Callable[[list[Pending]], bool], str], Lane] = WriterThread,
+    ) -> None:
         self._write = write
         self._soon = soon
         self._wake = wake
@@ -88,9 +127,7 @@ class Batcher:
         # Whether `_start` will run in the next turn.
         self._due = False
         self._closed = False
-        self._groups: SimpleQueue[list[Pending] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=f"{name}-writer", daemon=True)
-        self._thread.start()
+        self._lane = lane(self._work, name)
         self.groups = 0
         self.commits = 0
         self.largest = 0
@@ -131,9 +168,8 @@ class Batcher:
         self._queue.clear()
         self._queued_bytes = 0
         if rest:
-            self._groups.put(rest)
-        self._groups.put(None)
-        self._thread.join()
+            self._lane.put(rest)
+        self._lane.close()
 
     # --- on the loop ---
 
@@ -153,7 +189,7 @@ class Batcher:
         self.groups += 1
         self.commits += sum(pending.job is None for pending in group)
         self.largest = max(self.largest, len(group))
-        self._groups.put(group)
+        self._lane.put(group)
 
     def _finished(self, group: list[Pending]) -> None:
         failed = {pending.slot for pending in group if pending.error is not None and pending.job is None}
@@ -193,16 +229,16 @@ class Batcher:
         self._busy = False
         self._start()
 
-    # --- in the thread ---
+    # --- in the lane ---
 
-    def _work(self) -> None:
-        while (group := self._groups.get()) is not None:
-            self._carry_out(group)
-            try:
-                self._wake(self._finished, group)
-            except RuntimeError:
-                # The loop is closed: nobody is left to be told.
-                return
+    def _work(self, group: list[Pending]) -> bool:
+        self._carry_out(group)
+        try:
+            self._wake(self._finished, group)
+        except RuntimeError:
+            # The loop is closed: nobody is left to be told.
+            return False
+        return True
 
     def _carry_out(self, group: list[Pending]) -> None:
         commits: list[Pending] = []
