@@ -52,12 +52,12 @@ class ByMember:
         self._room = name_of(ctx.me)
         self._places = places
         self._table = table
-        self._sessions: dict[str, set[ActorId]] = {}
+        self._sessions: dict[str, dict[ActorId, None]] = {}
         self._edges: dict[str, list[ActorId]] = {}
         """life of an edge -> sessions there."""
         self._table_of: dict[str, Kept] = {}
         """user -> the table that follows the user for us."""
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, None] = {}
 
     # --- following ---------------------------------------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ class ByMember:
         """Follow users; returns the sessions that are known at once (those of this cell's own table)."""
         by_life: dict[str, list[str]] = {}
         for user in users:
-            self._waiting.add(user)
+            self._waiting[user] = None
             life = self._places.life_for(actor_id("user", user))
             if life is not None:
                 by_life.setdefault(life, []).append(user)
@@ -98,14 +98,14 @@ class ByMember:
     def _follows(self, answer: Followed, users: Sequence[str]) -> list[ActorId]:
         known = set(users)
         for user in users:
-            self._waiting.discard(user)
+            self._waiting.pop(user, None)
             self._table_of[user] = Kept(answer.life, answer.version)
         return [route.session for route in answer.routes if route.user in known and self.add(route)]
 
     def unfollow(self, users: Iterable[str]) -> None:
         """These users are no longer members."""
         for user in users:
-            self._waiting.discard(user)
+            self._waiting.pop(user, None)
             for session in list(self._sessions.get(user, ())):
                 self.remove(user, session)
             kept = self._table_of.pop(user, None)
@@ -132,10 +132,10 @@ class ByMember:
 
     def add(self, route: Route) -> bool:
         """A session of a member; False where it was known."""
-        sessions = self._sessions.setdefault(route.user, set())
+        sessions = self._sessions.setdefault(route.user, {})
         if route.session in sessions:
             return False
-        sessions.add(route.session)
+        sessions[route.session] = None
         self._edges.setdefault(life_of(route.session) or "", []).append(route.session)
         return True
 
@@ -144,7 +144,7 @@ class ByMember:
         sessions = self._sessions.get(user)
         if sessions is None or session not in sessions:
             return
-        sessions.discard(session)
+        del sessions[session]
         if not sessions:
             del self._sessions[user]
         life = life_of(session) or ""
@@ -227,23 +227,23 @@ class InterestTable:
     """large room -> relays that subscribed. Kept by the cell beside its slots: a subscription activates no room."""
 
     def __init__(self) -> None:
-        self._relays: dict[str, set[ActorId]] = {}
+        self._relays: dict[str, dict[ActorId, None]] = {}
 
     def add(self, room: str, relay: ActorId) -> None:
         """A relay wants the room's payloads."""
-        self._relays.setdefault(room, set()).add(relay)
+        self._relays.setdefault(room, {})[relay] = None
 
     def remove(self, room: str, relay: ActorId) -> None:
         """A relay does not, any more."""
         relays = self._relays.get(room)
         if relays is not None:
-            relays.discard(relay)
+            relays.pop(relay, None)
             if not relays:
                 del self._relays[room]
 
-    def relays(self, room: str) -> set[ActorId]:
+    def relays(self, room: str) -> Collection[ActorId]:
         """The relays of a room."""
-        return self._relays.get(room, set())
+        return self._relays.get(room, {}).keys()
 
     def keep(self, owned: Callable[[str], bool]) -> None:
         """Forget the rooms whose slots are no longer here."""
@@ -301,8 +301,8 @@ class Owed:
     """Sessions and relays that were too busy to take what was sent: they hear the head a little later."""
 
     def __init__(self) -> None:
-        self._sessions: set[ActorId] = set()
-        self._relays: set[ActorId] = set()
+        self._sessions: dict[ActorId, None] = {}
+        self._relays: dict[ActorId, None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._sessions or self._relays)
@@ -310,9 +310,9 @@ class Owed:
     def note(self, to: ActorId, message: object) -> None:
         """This came back from there."""
         if isinstance(message, Fanout):
-            self._sessions.update(message.sessions)
+            self._sessions.update(dict.fromkeys(message.sessions))
         elif isinstance(message, Relayed):
-            self._relays.add(to)
+            self._relays[to] = None
 
     def tell(self, members: ByMember, edges: ByEdge, head: int) -> None:
         """Tell them where the room stands."""

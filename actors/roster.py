@@ -45,7 +45,7 @@ class Roster:
         self.members = {member.user: member for member in members}
         self.marks = {mark.user: mark for mark in marks}
         """Standing marks, and notices to those who left until they confirm."""
-        self.unmarked = set() if row.large else {user for user in self.members if user not in self.marks}
+        self.unmarked = {} if row.large else dict.fromkeys(user for user in self.members if user not in self.marks)
         """Members of a small room whose mark is cleared: the next post sets it."""
         self.read: dict[str, int] = {}
         """How far members have read, as far as this activation heard."""
@@ -187,10 +187,10 @@ class Roster:
 
     def marks_for(self, plan: Plan, head: int) -> list[MarkRow]:
         """The marks that go with a planned change whose last entry is `head`."""
-        touched = {member.user for member in plan.joined}
+        touched = dict.fromkeys(member.user for member in plan.joined)
         large = (plan.row or self.row).large
         if plan.mark_all and len(self.members) <= MAX_TOLD:
-            touched |= self.members.keys()
+            touched |= dict.fromkeys(self.members)
         marks = [MarkRow(self.row.room, user, head, False, True) for user in touched]
         marks += [MarkRow(self.row.room, user, head, False, False) for user in plan.left]
         if not large:
@@ -207,19 +207,19 @@ class Roster:
             self.members[member.user] = member
         for user in plan.left:
             self.members.pop(user, None)
-            self.unmarked.discard(user)
+            self.unmarked.pop(user, None)
 
     def set_marks(self, marks: Iterable[MarkRow]) -> None:
         """Make committed marks true."""
         for mark in marks:
             self.marks[mark.user] = mark
-            self.unmarked.discard(mark.user)
+            self.unmarked.pop(mark.user, None)
 
     def clear_mark(self, user: str) -> None:
         """A committed clear."""
         self.marks.pop(user, None)
         if user in self.members and not self.row.large:
-            self.unmarked.add(user)
+            self.unmarked[user] = None
 
     def gone_rows(self, plan: Plan) -> list[Gone]:
         """Rows that a planned change takes away."""

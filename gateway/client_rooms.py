@@ -48,7 +48,7 @@ class Rooms:
         self._views: dict[str, _RoomView] = {room: _RoomView(seq) for room, seq in seqs.items()}
         # rooms with something to pull, in the order in which that was found
         self._behind: dict[str, None] = {}
-        self._unacked: set[str] = set()
+        self._unacked: dict[str, None] = {}
         self._pulling = 0
 
     # --- what the server says ---
@@ -60,7 +60,7 @@ class Rooms:
             self._begin(info.room, view, info.first - 1 if self._from_first else max(info.head, info.first - 1))
         if info.marked:
             # the server is not sure how far this device is
-            self._unacked.add(info.room)
+            self._unacked[info.room] = None
         self._look(info.room, view)
 
     def changed(self, info: RoomInfo) -> None:
@@ -146,11 +146,11 @@ class Rooms:
         """The program has taken an entry."""
         view = self._view(entry.room)
         view.done = max(view.done, entry.seq)
-        self._unacked.add(entry.room)
+        self._unacked[entry.room] = None
 
     def acks(self) -> dict[str, int]:
         """Room -> seq to acknowledge now; counted as acknowledged from here on."""
-        rooms, self._unacked = self._unacked, set()
+        rooms, self._unacked = self._unacked, {}
         out = {}
         for room in rooms:
             view = self._views[room]
@@ -179,7 +179,7 @@ class Rooms:
 
     def _begin(self, room: str, view: _RoomView, have: int) -> None:
         view.have = view.done = max(0, have)
-        self._unacked.add(room)
+        self._unacked[room] = None
 
     def _take(self, view: _RoomView, entry: Entry) -> None:
         view.have = entry.seq

@@ -46,12 +46,13 @@ class Departures:
 
     def begin(self, leaving: Iterable[Activation], reason: StopReason) -> Promise[None]:
         """Stop these; settled when all are gone."""
-        left, done = set(leaving), Promise[None]()
+        stopping, done = list(leaving), Promise[None]()
+        left = set(stopping)
         if left:
             self._waiting.append((left, done))
         else:
             done.resolve(None)
-        for activation in list(left):
+        for activation in stopping:
             activation.stop(reason)
         return done
 
