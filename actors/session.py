@@ -70,7 +70,7 @@ class Session(Actor):
             address = actor_id("user", user)
             kept = Kept(self._ports.places.life_for(address) or "", self._ports.places.version)
             attach = s.Attach(digest, self._ctx.me, hello.since)
-            attached = await patiently(self._ctx, lambda: self._ctx.ask(address, attach, timeout=10.0))
+            attached = await patiently(self._ctx, lambda: self._ctx.ask(address, attach, timeout=10.0), self._ports.sessions)
         except ChatError as error:
             self._end(ChatError("bad_token") if error.code == "no_such_user" else error)
             return
@@ -366,7 +366,7 @@ class Session(Actor):
                 self._ctx.tell(actor_id("user", self._user), s.CursorsMoved(self._device, self._acks))
             if self._presence is not None:
                 self._presence.withdraw()
-            for room in self._large or ():
+            for room in sorted(self._large or ()):
                 self._ctx.tell(pinned_id("relay", self._ports.places.life, room), NoInterest(self._ctx.me))
         self._ctx.stop()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Any, Protocol, TypeVar
 
 from actors import commands as c
@@ -12,7 +12,7 @@ from actors.limits import Budget
 from actors.messages.room import History, HistoryPage
 from actors.places import Places
 from actors.ports import Port
-from actors.runtime.actor import Context, actor_id, pinned_id
+from actors.runtime.actor import ActorId, Context, actor_id, pinned_id
 from actors.runtime.aside import run_aside
 from actors.session_pulls import Pulls
 from actors.session_requests import Requests
@@ -77,8 +77,8 @@ class Asking:
 
         def answered(head: int | None, error: Exception | None) -> None:
             if self._ended(0, error) and head is not None:
-                self._session.shown(room, head)
                 if seq <= head:
+                    self._session.shown(room, seq)  # not `head`: of what lies between the client still has to hear
                     accept(room, seq)
                 else:
                     self.fail(0, ChatError("beyond_head", room=room, head=head))
@@ -150,8 +150,11 @@ def fail(port: Port, q: int, error: ChatError) -> None:
     port.emit(Failed(q, error.code, error.text, error.retry, error.retry_after, error.fields))
 
 
-async def patiently(ctx: Context, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Ask again where the other side surely did nothing: a room that moves or whose cell has died is back in a moment."""
+async def patiently(ctx: Context, attempt: Callable[[], Awaitable[T]], living: Container[ActorId] | None = None) -> T:
+    """Ask again where the other side surely did nothing: a room that moves or whose cell has died is back in a moment.
+
+    `living`: only as long as the asking actor is in it.
+    """
     for pause_s in PATIENCE_S:
         try:
             return await attempt()
@@ -159,4 +162,6 @@ async def patiently(ctx: Context, attempt: Callable[[], Awaitable[T]]) -> T:
             if error.code != "unavailable":  # the store is away: that may take longer, and the client is told
                 raise
         await ctx.pause(pause_s)
+        if living is not None and ctx.me not in living:
+            raise Unavailable
     return await attempt()

@@ -29,6 +29,8 @@ DIAL_TIMEOUT_S, EDGE_TIMEOUT_S = 10.0, 4.0
 """For a connection to the address that was given, and to an edge that the server names."""
 WELCOME_TIMEOUT_S = 40.0
 """From the connection to `welcome`; longer than the server's own limit."""
+GHOST_S = 60.0
+"""So long may the server take a connection that broke for living: who is replaced within this time was replaced by its own past."""
 
 _FATAL_STANDARD_CODES = (1002, 1003, 1007, 1009)
 _RETRIED_STATUS = (408, 429)
@@ -63,6 +65,7 @@ class Link:
         self._attempt = 0
         self._was_refreshed = False
         self._mover: Mover
+        self._broke_at = -GHOST_S
         self.on_frame: Callable[[], None] = lambda: None
         """Called after each frame of the server."""
 
@@ -101,6 +104,7 @@ class Link:
                 socket.transport.abort()  # the server has ended it, or is about to
                 socket = successor
         except TimeoutError:
+            self._broke_at = time.monotonic()
             return 0.0
         finally:
             await socket.close()
@@ -186,6 +190,10 @@ class Link:
         if 4100 <= code < 4200 and not isinstance(self._token, str) and not self._was_refreshed:
             self._was_refreshed = True
             return 0.0
+        if socket.close_code in (None, 1006):
+            self._broke_at = time.monotonic()
+        if code == REPLACED and is_ghost(self._broke_at, time.monotonic()):
+            return 0.0
         if code == REPLACED or 4100 <= code < 4300 or code in _FATAL_STANDARD_CODES:
             raise ClientClosed(code, reason, refused)
         return refused.retry_after or 0.0 if refused is not None else 0.0
@@ -194,6 +202,11 @@ class Link:
         most = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(self._attempt, 10))
         self._attempt += 1
         return self._chance.random() * most
+
+
+def is_ghost(broke_at: float, now: float) -> bool:
+    """Whether a connection that broke then may have replaced the one after it: its `hello` was on its way for longer."""
+    return now - broke_at < GHOST_S
 
 
 def _wait_after_status(error: InvalidStatus) -> float:

@@ -9,6 +9,7 @@ import pytest
 
 from actors.closing import BAD_TOKEN, LOGGED_OUT, REPLACED
 from gateway.client import ChatError, Client, ClientClosed, FileState, MemoryState
+from gateway.client_link import GHOST_S, is_ghost
 from tests.kit.live import Live, token, with_live
 
 
@@ -155,6 +156,11 @@ def test_from_the_first_entry_everything_is_given(tmp_path: Path) -> None:
             assert await texts(bob, 450) == [(number + 2, f"m{number}") for number in range(450)]
 
     with_live(main)
+
+
+def test_a_connection_that_broke_a_moment_ago_may_have_replaced_the_next_and_ends_no_client() -> None:
+    assert is_ghost(broke_at=100.0, now=100.0 + GHOST_S - 1.0)
+    assert not is_ghost(broke_at=100.0, now=100.0 + GHOST_S)
 
 
 def test_a_newer_connection_of_the_device_ends_the_older_client() -> None:
