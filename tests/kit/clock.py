@@ -20,7 +20,7 @@ class Endless(AssertionError):
 
 
 class Timing:
-    """A callback that waits for its time. Ordered by time, then by the order of the calls."""
+    """A callback that waits for its time."""
 
     __slots__ = ("args", "at", "callback", "order")
 
@@ -35,9 +35,6 @@ class Timing:
         self.callback = None
         self.args = ()
 
-    def __lt__(self, other: Timing) -> bool:
-        return (self.at, self.order) < (other.at, other.order)
-
 
 class Clock:
     """Time and turns, moved by hand. Implements `Scheduler`."""
@@ -46,7 +43,8 @@ class Clock:
         self._now = now
         self._wall_offset = wall - now
         self._soon: deque[Timing] = deque()
-        self._later: list[Timing] = []
+        # (time, order of the calls, what): plain tuples compare faster than anything of our own
+        self._later: list[tuple[float, int, Timing]] = []
         self._order = 0
         self.steps = 0
         """Callbacks run so far."""
@@ -70,7 +68,7 @@ class Clock:
     def later(self, delay: float, callback: Callable[..., Any], *args: Any) -> Timing:
         """Run `callback(*args)` when the clock has been moved on by `delay` seconds."""
         timing = self._timing(self._now + max(0.0, delay), callback, args)
-        heappush(self._later, timing)
+        heappush(self._later, (timing.at, timing.order, timing))
         return timing
 
     # --- the test's side ---
@@ -105,7 +103,7 @@ class Clock:
 
     def timers(self) -> int:
         """How many timers wait, cancelled ones not counted: a test of clean-up looks here."""
-        return sum(timing.callback is not None for timing in self._later)
+        return sum(timing.callback is not None for _, _, timing in self._later)
 
     # --- inside ---
 
@@ -114,9 +112,9 @@ class Clock:
         return Timing(at, self._order, callback, args)
 
     def _next(self) -> float | None:
-        while self._later and self._later[0].callback is None:
+        while self._later and self._later[0][2].callback is None:
             heappop(self._later)
-        return self._later[0].at if self._later else None
+        return self._later[0][0] if self._later else None
 
     def _due(self) -> bool:
         if self._soon:
@@ -129,7 +127,7 @@ class Clock:
         ready = self._soon
         self._soon = deque()
         while (at := self._next()) is not None and at <= self._now:
-            ready.append(heappop(self._later))
+            ready.append(heappop(self._later)[2])
         try:
             while ready:
                 timing = ready.popleft()

@@ -33,6 +33,8 @@ from actors.store.store import Commit, Conflict, RoomState, Sealed, StoreError, 
 
 RowT = TypeVar("RowT", bound=Row)
 Key = tuple[Any, ...]
+Undo = list[tuple[str, Key, tuple[int, Row] | None]]
+"""(table, key, what stood there), in the order of the changes."""
 
 
 class MemoryDisk:
@@ -47,9 +49,9 @@ class MemoryDisk:
         """No commit of that life succeeds from now on."""
         self.sealed.add(life)
 
-    def apply(self, change: Commit) -> None:
-        """Apply all of a commit, or raise `Conflict` with nothing changed."""
-        undo: list[tuple[str, Key, tuple[int, Row] | None]] = []
+    def apply(self, change: Commit) -> Undo:
+        """Apply all of a commit, or raise `Conflict` with nothing changed. Returns what `undo` takes."""
+        undo: Undo = []
         try:
             for gone in change.gone:
                 undo.extend((gone.table, key, self._set(gone.table, key, None)) for key in self._matching(gone))
@@ -60,10 +62,22 @@ class MemoryDisk:
                 before = self._set(row.table, key, (change.slot, row))
                 undo.append((row.table, key, before))
         except Conflict:
-            for table, key, before in reversed(undo):
-                self._set(table, key, before)
-                self.tables[table][key[0]] = dict(sorted(self.tables[table][key[0]].items()))
+            self.undo(undo)
             raise
+        return undo
+
+    def undo(self, changes: Undo) -> None:
+        """What `apply` changed was never there."""
+        for table, key, before in reversed(changes):
+            self._set(table, key, before)
+            self.tables[table][key[0]] = dict(sorted(self.tables[table][key[0]].items()))
+
+    def copy(self) -> MemoryDisk:
+        """Another disk with the same rows."""
+        other = MemoryDisk()
+        other.tables = {name: {first: dict(rows) for first, rows in table.items()} for name, table in self.tables.items()}
+        other.sealed = set(self.sealed)
+        return other
 
     def rows(self, kind: type[RowT], first: Any) -> list[RowT]:
         """All rows of a table under one first key field, in key order."""

@@ -8,6 +8,7 @@ once with everything that was on its way. Dialers try again with growing pauses.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from actors.runtime.codec import Codec
 from actors.runtime.inbound import Inbound
@@ -15,6 +16,7 @@ from actors.runtime.lane import Limits
 from actors.runtime.link import LINK_VERSION, Link, agree_version
 from actors.runtime.links import Links
 from actors.runtime.remote import Local
+from actors.runtime.scheduler import Scheduler
 from actors.runtime.view import CellInfo
 from tests.kit.clock import Clock
 
@@ -31,27 +33,40 @@ class Network:
         self.clock = clock
         self.frames = 0
         """Frames delivered so far."""
+        self.jitter: Callable[[], float] = lambda: 0.0
+        """Seconds that the next frame takes beyond its delay."""
         self._codec = codec
         self._delay = delay
         self._limits = limits
         self._delays: dict[tuple[str, str], float] = {}
         self._links: dict[str, Links] = {}
+        # lives with a clock of their own, which may stand still: what they hear, they hear in a turn of it
+        self._clocks: dict[str, Scheduler] = {}
         self._versions: dict[str, int] = {}
         self._cuts: set[tuple[str, str]] = set()
+        self._silent: set[str] = set()
         self._connections: list[Connection] = []
 
     # --- cells -------------------------------------------------------------------------------------------------------
 
     def join(
-        self, life: str, local: Local, on_newer_view: Callable[[int], None] | None = None, *, link_version: int = LINK_VERSION
+        self,
+        life: str,
+        local: Local,
+        on_newer_view: Callable[[int], None] | None = None,
+        *,
+        link_version: int = LINK_VERSION,
+        clock: Scheduler | None = None,
     ) -> Links:
-        """The links of a new life; `adopt` a view with it to connect it."""
+        """The links of a new life; `adopt` a view with it to connect it. `clock`: its own, where it has one."""
 
         def dial(cell: CellInfo, link: Link) -> Dialer:
             return Dialer(self, life, cell.life, link)
 
-        links = Links(life, self._codec, self.clock, local, dial, on_newer_view or (lambda version: None), self._limits)
+        links = Links(life, self._codec, clock or self.clock, local, dial, on_newer_view or (lambda version: None), self._limits)
         self._links[life] = links
+        if clock is not None:
+            self._clocks[life] = clock
         self._versions[life] = link_version
         return links
 
@@ -66,6 +81,16 @@ class Network:
     def delay(self, a: str, b: str, seconds: float) -> None:
         """Frames from `a` to `b` take this long from now on; never overtaking earlier ones."""
         self._delays[a, b] = seconds
+
+    def silence(self, life: str) -> None:
+        """The process answers nothing any more: after `DEAD_AFTER_S` the others end their connections with it."""
+        self._silent.add(life)
+        for connection in self._of(life):
+            self.clock.later(DEAD_AFTER_S, connection.end_if_cut)
+
+    def speak(self, life: str) -> None:
+        """It answers again."""
+        self._silent.discard(life)
 
     def drop(self, a: str, b: str) -> None:
         """End the connections between two lives, with everything that is on its way, both directions."""
@@ -93,7 +118,7 @@ class Network:
 
     def connect(self, a: str, b: str, link: Link, on_end: Callable[[], None]) -> Connection | None:
         """A connection from `a` to `b`, if it is possible now."""
-        if a not in self._links or b not in self._links or self.is_cut(a, b) or self.is_cut(b, a):
+        if a not in self._links or b not in self._links or self.is_broken(a, b):
             return None
         if not self.spoken(a, b):
             return None
@@ -109,9 +134,25 @@ class Network:
         """Whether nothing passes from `a` to `b`."""
         return (a, b) in self._cuts
 
+    def is_broken(self, a: str, b: str) -> bool:
+        """Whether one of them hears nothing of the other."""
+        return self.is_cut(a, b) or self.is_cut(b, a) or a in self._silent or b in self._silent
+
     def delay_of(self, a: str, b: str) -> float:
         """Seconds that a frame takes."""
-        return self._delays.get((a, b), self._delay)
+        return self._delays.get((a, b), self._delay) + self.jitter()
+
+    def clock_of(self, life: str) -> Scheduler:
+        """What its transport goes by."""
+        return self._clocks.get(life, self.clock)
+
+    def at(self, life: str, callback: Callable[..., None], *args: Any) -> None:
+        """Let a life hear something: at once, or in a turn of its own clock."""
+        clock = self._clocks.get(life)
+        if clock is None:
+            callback(*args)
+        else:
+            clock.soon(callback, *args)
 
     def forget(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -155,7 +196,7 @@ class Connection:
 
     def end_if_cut(self) -> None:
         """What missing pongs do."""
-        if self._network.is_cut(self.a, self.b) or self._network.is_cut(self.b, self.a):
+        if self._network.is_broken(self.a, self.b):
             self.end()
 
     def end(self, silent_at: str | None = None) -> None:
@@ -165,10 +206,13 @@ class Connection:
         self.open = False
         self._network.forget(self)
         if silent_at != self.b:
-            self._links.hung_up(self._inbound)
+            self._network.at(self.b, self._links.hung_up, self._inbound)
         if silent_at != self.a:
-            self._link.disconnected(self._to_b)
-            self._on_end()
+            self._network.at(self.a, self._ended_at_a)
+
+    def _ended_at_a(self) -> None:
+        self._link.disconnected(self._to_b)
+        self._on_end()
 
 
 class Direction:
@@ -206,7 +250,7 @@ class Direction:
             self._held.append(frame)
             return
         self._network.frames += 1
-        self._deliver(frame)
+        self._network.at(self._b, self._deliver, frame)
 
 
 class Dialer:
@@ -220,7 +264,7 @@ class Dialer:
         self._failures = 0
         self._closed = False
         self._connection: Connection | None = None
-        network.clock.later(network.delay_of(a, b), self._attempt)
+        network.clock_of(a).later(network.delay_of(a, b), self._attempt)
 
     def close(self) -> None:
         """Stop trying, and end what stands."""
@@ -240,4 +284,4 @@ class Dialer:
     def _again(self) -> None:
         pause = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
         self._failures += 1
-        self._network.clock.later(pause, self._attempt)
+        self._network.clock_of(self._a).later(pause, self._attempt)

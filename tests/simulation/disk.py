@@ -1,0 +1,135 @@
+"""What outlives every process of a simulation: the shards with their fence, the row of the view, the lease.
+
+A shard names its owner; a commit of anybody else is refused, in the same step. What was written is lost with its machine
+unless it was synced. Sealing a life is one step, and whatever that life had written by then stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from actors.store.shards import NotReleased, shard_of
+from actors.store.store import Commit, Conflict, Sealed
+from tests.kit.memory import MemoryDisk, Undo
+
+LEDGER = 8
+"""Commits of a life that are at most in its ledger alone."""
+
+
+class Stale(NamedTuple):
+    """A commit that was carried out though its life did not own the shard."""
+
+    life: str
+    commit: Commit
+
+
+class Disk:
+    """Belongs to the world; processes reach it by their stores."""
+
+    def __init__(self, rows: MemoryDisk, shards: int) -> None:
+        self.rows = rows
+        self.shards = shards
+        self.owners = [""] * shards
+        self.sealed: set[str] = set()
+        self.stale: list[Stale] = []
+        self.lost_in_drain = 0
+        """Commits of the dead whose place somebody else had taken: none, unless something opened too early."""
+        self.view: tuple[int, bytes] = (0, b"")
+        self.on_write: Callable[[str, Commit], None] | None = None
+        """Called with each commit that was written."""
+        self.undrained: dict[str, list[Commit]] = {}
+        """Of sealed lives: commits that are only in their ledger."""
+        self._unsynced: dict[str, list[Undo]] = {}
+        # The last commits of each life, newest last: those that are still in its ledger alone.
+        self._ledgers: dict[str, list[tuple[Commit, Undo]]] = {}
+
+    # --- commits ---
+
+    def check(self, life: str, shard: int) -> None:
+        """The fence. Raises `Sealed`."""
+        if life in self.sealed or self.owners[shard] != life:
+            raise Sealed(f"life {life} does not own shard {shard}")
+
+    def write(self, life: str, change: Commit) -> None:
+        """Carry out a commit, fence and change in one step. Raises `Sealed`, `Conflict`."""
+        shard = shard_of(change.slot, self.shards)
+        self.check(life, shard)
+        if life in self.sealed or self.owners[shard] != life:  # never, unless the fence was taken away on purpose
+            self.stale.append(Stale(life, change))
+        undo = self.rows.apply(change)
+        self._unsynced.setdefault(life, []).append(undo)
+        ledger = self._ledgers.setdefault(life, [])
+        ledger.append((change, undo))
+        if len(ledger) > LEDGER:
+            del ledger[: LEDGER // 2]
+        if self.on_write is not None:
+            self.on_write(life, change)
+
+    def sync(self, life: str) -> None:
+        """Everything that this life has written is durable."""
+        self._unsynced.pop(life, None)
+
+    def lose_unsynced(self, life: str) -> int:
+        """The machine lost its power: what was not synced was never there. Returns how many commits that were."""
+        lost = self._unsynced.pop(life, [])
+        for undo in reversed(lost):
+            self.rows.undo(undo)
+        ledger = self._ledgers.get(life, [])
+        del ledger[max(0, len(ledger) - len(lost)) :]
+        return len(lost)
+
+    # --- ownership ---
+
+    def take(self, life: str, shard: int) -> None:
+        """Make a life the owner of a shard. Raises `Sealed`, `NotReleased`."""
+        if life in self.sealed:
+            raise Sealed(f"life {life} is sealed")
+        if self.owners[shard] not in ("", life):
+            raise NotReleased(f"life {self.owners[shard]} owns shard {shard}")
+        self.drain()
+        self.owners[shard] = life
+
+    def release(self, life: str, shard: int) -> None:
+        """Nobody owns the shard any more, where that life did."""
+        if self.owners[shard] == life:
+            self.sync(life)
+            self._ledgers.pop(life, None)
+            self.owners[shard] = ""
+
+    def seal(self, life: str) -> None:
+        """No commit of that life succeeds from now on; it is written behind what that life wrote, and synced with it.
+
+        What is only in its ledger cannot be read by others until it is drained.
+        """
+        if life in self.sealed:
+            return
+        self.sync(life)
+        self.sealed.add(life)
+        self.owners = ["" if owner == life else owner for owner in self.owners]
+        ledger = self._ledgers.pop(life, [])
+        for _, undo in reversed(ledger):
+            self.rows.undo(undo)
+        self.undrained[life] = [change for change, _ in ledger]
+
+    def drain(self) -> None:
+        """What sealed lives have committed goes where everybody reads."""
+        for changes in self.undrained.values():
+            for change in changes:
+                self._fold(change)
+        self.undrained.clear()
+
+    def _fold(self, change: Commit) -> None:
+        try:
+            self.rows.apply(change)
+        except Conflict:
+            self.lost_in_drain += 1
+
+    # --- the view ---
+
+    def change_view(self, expected: int, data: bytes) -> bool:
+        """Store the next view, if the stored one is still `expected`."""
+        if self.view[0] != expected:
+            return False
+        self.view = (expected + 1, data)
+        return True

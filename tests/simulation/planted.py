@@ -1,0 +1,3 @@
+"""Bugs, planted one at a time."""
+
+PLANTED = {}

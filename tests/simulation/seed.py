@@ -1,0 +1,120 @@
+"""One seed from its beginning to the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import NamedTuple
+
+from actors.store.rows import EntryRow, MemberRow, UserRoomRow
+from cluster.bench.judge import Violation, explain, judge
+from tests.simulation.director import Director
+from tests.simulation.limits import small_limits
+from tests.simulation.world import World
+
+ACTIVE_S = 8.0
+"""People post, things break."""
+QUIET_S = 2.5
+"""Nobody posts any more, things still break."""
+SETTLE_S = 75.0
+"""After the last fault everything has to be everywhere by then, without anybody posting."""
+STEP_S = 3.0
+CELLS = ("a", "b", "c", "d")
+
+
+class Outcome(NamedTuple):
+    """What became of a seed."""
+
+    seed: int
+    violations: list[Violation]
+    world: World
+
+    def explain(self) -> str:
+        """For people: what is broken, and how to see it again."""
+        again = f"python -m tests.simulation {self.seed}"
+        return f"seed {self.seed}: {again}\n{explain(self.violations)}"
+
+
+def run_seed(seed: int, prepare: Callable[[World], None] | None = None) -> Outcome:
+    """Run it and judge it. `prepare` may change the world before it begins."""
+    with small_limits():
+        chance = Random(seed)
+        world = World(chance.randrange(2**32))
+        if prepare is not None:
+            prepare(world)
+        for name in CELLS[: chance.choice((2, 3, 3, 3, 4))]:
+            world.start(name)
+        director = Director(world, Random(chance.random()))
+        world.clock.advance(2.5)
+        director.begin()
+        world.clock.advance(ACTIVE_S)
+        director.no_more_posts()
+        world.clock.advance(QUIET_S)
+        director.mend()
+        _settle(world)
+        for device in director.sleepers:
+            device.on()
+        _settle(world)
+        return Outcome(seed, _verdict(world), world)
+
+
+def _settle(world: World) -> None:
+    waited = 0.0
+    while waited < SETTLE_S and not (waited and _is_settled(world)):
+        world.clock.advance(STEP_S)
+        waited += STEP_S
+
+
+def _is_settled(world: World) -> bool:
+    return not world.broken and next(_missing(world), None) is None
+
+
+def _missing(world: World) -> Iterator[Violation]:
+    """What devices that are on do not have yet."""
+    for room in sorted(world.disk.rows.tables.get(MemberRow.table, {})):
+        members = {row.user: row for row in world.disk.rows.rows(MemberRow, room)}
+        head = world.disk.rows.rows(EntryRow, room)[-1].seq
+        for device in world.devices:
+            if not device.is_on:
+                continue
+            told = device.talk.rooms.infos.get(room)
+            member = members.get(device.user)
+            role = member.role if member is not None else "none"
+            if (told.role if told is not None else "none") != role:
+                yield Violation("list", f"{device.name} believes to be {told.role if told else 'none'} in {room} and is {role}")
+            if member is not None and device.talk.rooms.seqs().get(room, 0) < head:
+                yield Violation("missing", f"{device.name} has {room} up to {device.talk.rooms.seqs().get(room, 0)} of {head}")
+    for device in world.devices:
+        if device.is_on and not device.is_here:
+            yield Violation("away", f"{device.name} is not connected")
+        elif device.waiting:
+            yield Violation("unanswered", f"{device.name} waits for answers to {len(device.waiting)} posts")
+
+
+def _verdict(world: World) -> list[Violation]:
+    found = [Violation("broken", text) for text in world.broken]
+    found += [Violation("stale", f"{stale.life} wrote {stale.commit.puts} without owning it") for stale in world.disk.stale]
+    found += [Violation("drained", "a commit of a dead life found its place taken")] * world.disk.lost_in_drain
+    found += [Violation("sent_away", f"{device.name}: {device.bad_closes}") for device in world.devices if device.bad_closes]
+    found += _missing(world)
+    found += _lists(world)
+    for room in world.disk.rows.tables.get(MemberRow.table, {}):
+        members = world.disk.rows.rows(MemberRow, room)
+        for member in members:
+            for device in world.devices:
+                if device.user == member.user:
+                    device.recorder.must_have(room, member.first)
+        if members:
+            world.history.head(room, world.disk.rows.rows(EntryRow, room)[-1].seq)
+    return found + judge(world.history, quiet=False)
+
+
+def _lists(world: World) -> list[Violation]:
+    """The list of every user says what the rooms say."""
+    wrong = []
+    for device in world.devices:
+        for row in world.disk.rows.rows(UserRoomRow, device.user):
+            member = next((m for m in world.disk.rows.rows(MemberRow, row.room) if m.user == device.user), None)
+            if (member.role if member is not None else "none") != row.role:
+                wrong.append(Violation("list", f"the list of {device.user} says {row.role} in {row.room}"))
+    return wrong
