@@ -14,7 +14,7 @@ from actors.ports import AllowAll
 from actors.runtime.actor import ActorId
 from actors.runtime.promise import Promise
 from actors.runtime.view import CellInfo, View
-from actors.session import SessionLimits
+from actors.session_ports import SessionLimits
 from actors.store.store import StoreError
 from cluster.ownership import Ownership
 from tests.kit.chat import encode, frame, read_token

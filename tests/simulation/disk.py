@@ -6,7 +6,8 @@ unless it was synced. Sealing a life is one step, and whatever that life had wri
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from actors.store.shards import NotReleased, shard_of
@@ -111,6 +112,19 @@ class Disk:
         for _, undo in reversed(ledger):
             self.rows.undo(undo)
         self.undrained[life] = [change for change, _ in ledger]
+
+    @contextmanager
+    def seen_by(self, life: str) -> Iterator[None]:
+        """Rows as that life reads them: what is only in its own ledger is in its memory."""
+        undos: list[Undo] = []
+        for change in self.undrained.get(life, ()):
+            with suppress(Conflict):  # somebody has its place already: `drain` counts that
+                undos.append(self.rows.apply(change))
+        try:
+            yield
+        finally:
+            for undo in reversed(undos):
+                self.rows.undo(undo)
 
     def drain(self) -> None:
         """What sealed lives have committed goes where everybody reads."""

@@ -144,8 +144,10 @@ class SimStore:
     def _answer(self, promise: Promise[Any], name: str, args: tuple[Any, ...]) -> None:
         if self.is_down:
             promise.reject(StoreUnavailable("the disk is away"))
-        else:
-            promise.resolve(getattr(self._reads, name)(*args).result())
+            return
+        with self._disk.seen_by(self.life):
+            found = getattr(self._reads, name)(*args).result()
+        promise.resolve(found)
 
     def heads(self, rooms: Sequence[tuple[int, str]]) -> Promise[Any]:
         """See `Store.heads`."""
