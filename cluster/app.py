@@ -103,7 +103,8 @@ class CellApp:
         self.doors = Doors(self.settings, self.who.name, parts, Probe(self.chat, self.store, self.who.name))
         self.accounts = Accounts(self.asker, self.doors.passwords)
         who = self.who
-        self.info = CellInfo(who.life, who.name, who.labels, await self._listener.start(who.address), who.zone)
+        url = await self._listener.start(who.address, who.link_port)
+        self.info = CellInfo(who.life, who.name, who.labels, who.link_url or url, who.zone)
         self._started = True
         return self.info
 

@@ -17,6 +17,10 @@ class Identity(NamedTuple):
     """Where its links listen."""
     public_host: str = ""
     """By what name clients reach its machine; empty: not known."""
+    link_port: int = 0
+    """Where its links listen; 0: a free port."""
+    link_url: str = ""
+    """Where others dial its links, when that is not where they listen: through a proxy, say. Empty: there."""
 
 
 class CellStats(TypedDict):

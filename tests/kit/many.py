@@ -1,0 +1,127 @@
+"""Several cells on one data folder, each in a process of its own, without Ray and without a supervisor."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from actors.runtime.view import CellInfo, View
+from actors.store.cluster_file import ClusterFile
+from cluster.data_folder import prepare
+from cluster.membership import Membership
+from cluster.settings import Settings
+
+LIMIT_S = 40.0
+
+
+class Many:
+    """The processes by name, and what is stored."""
+
+    def __init__(self, folder: Path, shards: int = 4) -> None:
+        self.data = folder / "data"
+        self.logs = folder / "logs"
+        self.logs.mkdir()
+        prepare(Settings(data=self.data, cells=1, shards=shards))
+        self.cluster = ClusterFile(self.data)
+        self.membership = Membership(self.cluster)
+        self.processes: dict[str, subprocess.Popen[str]] = {}
+        self.urls: dict[str, str] = {}
+
+    def __enter__(self) -> Many:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes.values():
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+        self.cluster.close()
+
+    # --- processes ---------------------------------------------------------------------------------------------------
+
+    def start(self, *names: str, options: tuple[str, ...] = ()) -> None:
+        """Start cells of these names; returns when they listen."""
+        for name in names:
+            command = [sys.executable, "-m", "cluster.cell_process", "--data", str(self.data), "--join", name, *options]
+            command += ["--log", str(self.logs / f"{name}.log")]
+            self.processes[name] = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for name in names:
+            stdout = self.processes[name].stdout
+            assert stdout is not None
+            found = re.fullmatch(r"ready (http://127\.0\.0\.1:\d+)\n", stdout.readline())
+            assert found is not None, (self.logs / f"{name}.log").read_text()
+            self.urls[name] = found[1]
+
+    def signal(self, name: str, number: int) -> None:
+        """A signal to a cell."""
+        os.kill(self.processes[name].pid, number)
+
+    def kill(self, *names: str) -> None:
+        """SIGKILL to all of these at once."""
+        for name in names:
+            self.signal(name, signal.SIGKILL)
+        for name in names:
+            self.processes[name].wait()
+
+    # --- what is stored ----------------------------------------------------------------------------------------------
+
+    def view(self) -> View:
+        """The stored view."""
+        view = self.membership.view()
+        assert view is not None
+        return view
+
+    def cell(self, name: str) -> CellInfo:
+        """The living cell of that name."""
+        return next(cell for cell in self.view().cells if cell.name == name)
+
+    @property
+    def coordinator(self) -> str:
+        """The name of the cell that has the duty."""
+        return next((cell.name for cell in self.view().cells if cell.life == self.cluster.lease()[0]), "")
+
+    def until(self, what: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
+        """Look until it is true."""
+        end = time.monotonic() + limit_s
+        while not what():
+            assert time.monotonic() < end, self.story()
+            time.sleep(0.01)
+
+    def names(self) -> set[str]:
+        """Names of the cells in the view."""
+        return {cell.name for cell in self.view().cells}
+
+    def is_shared(self, *names: str) -> bool:
+        """Whether these, and nobody else, own equal parts, and nothing moves."""
+        view = self.view()
+        by_life = {life: cell.name for life, cell in view.by_life.items()}
+        owners = [by_life.get(life or "") for life in view.owner_lives]
+        return not view.moves and {owners.count(name) for name in names} == {view.groups // len(names)}
+
+    def healthy(self, name: str) -> bool:
+        """Whether a post goes the whole way of this cell."""
+        try:
+            return httpx.get(f"{self.urls[name]}/healthz", timeout=5.0).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def events(self, name: str, event: str) -> list[dict[str, Any]]:
+        """What a cell has logged under that name."""
+        lines = (self.logs / f"{name}.log").read_text().splitlines()
+        return [row for line in lines if line.startswith("{") and (row := json.loads(line)).get("event") == event]
+
+    def story(self) -> str:
+        """All logs, for a failure."""
+        return "\n".join(f"--- {path.name}\n{path.read_text()[-4000:]}" for path in sorted(self.logs.iterdir()))
