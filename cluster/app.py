@@ -29,6 +29,7 @@ from cluster.cell_body import CellBody
 from cluster.coordinator import Coordinator
 from cluster.data_folder import OpenFolder, open_folder
 from cluster.doors import Doors
+from cluster.edge_duty import EdgeDuty, edge_duty_of
 from cluster.figures import CellStats, Identity
 from cluster.file_registry import FileRegistry
 from cluster.interpreter import settle_interpreter
@@ -44,6 +45,7 @@ from gateway.api.bridge import settle
 from gateway.auth.tokens import parse_token
 from gateway.logs import event_log
 from gateway.loop_clock import LoopClock
+from gateway.tickets import EdgeTickets
 from gateway.trace import LogTrace
 from gateway.wire import encode, frame_text
 from ml.rules import Rules
@@ -65,6 +67,8 @@ class CellApp:
         """This cell's part in the cluster, once it joins."""
         self.out: asyncio.Future[str] | None = None
         """Has a result, the reason, once this life is out for good: others have its slots, and the process is to end."""
+        self.edge_duty: EdgeDuty | None = None
+        """What this cell does as an edge, once its doors are open."""
         self._registry: FileRegistry | None = None
         self._started = False
         self._stopped = False
@@ -77,6 +81,7 @@ class CellApp:
         sealer = Sealer(self._folder.master, self._folder.cluster)
         clock = LoopClock(loop)
         self.store = SqliteStore(self._folder.path, shards, self.who.life, sealer, loop.call_soon, loop.call_soon_threadsafe)
+        tickets = EdgeTickets(self._folder.link_secret, time.time)
         edges = Edges(
             encode,
             frame_text,
@@ -85,6 +90,7 @@ class CellApp:
             _session_limits(self.settings),
             self.settings.max_connections,
             LogTrace() if self.settings.log_level == "debug" else None,
+            tickets,
         )
         self.chat = ChatCell(self.who.life, clock, self.store, edges, _report)
         self.chat.cell.on_lost_ownership(self._lost_ownership)
@@ -100,7 +106,7 @@ class CellApp:
         self.lag = LoopLag(loop)
         self.lag.start()
         parts = Parts(self.chat, self.store, self.links, self._verdicts, self.lag)
-        self.doors = Doors(self.settings, self.who.name, parts, Probe(self.chat, self.store, self.who.name))
+        self.doors = Doors(self.settings, self.who.name, parts, Probe(self.chat, self.store, self.who.name), tickets)
         self.accounts = Accounts(self.asker, self.doors.passwords)
         who = self.who
         url = await self._listener.start(who.address, who.link_port)
@@ -115,6 +121,8 @@ class CellApp:
         core = Coordinator(self.info, self._registry.groups, drains=self._registry.drains, replaces=replaces)
         self.member = Member(core, self._registry, self.links, self.clock, CellBody(self))
         self.links.oversee(self.member)
+        self.edge_duty = edge_duty_of(self, self.member)
+        self.doors.edges = self.edge_duty.edges
         await settle(self.member.start())
 
     @property
@@ -133,7 +141,10 @@ class CellApp:
     async def open_doors(self, port: int) -> int:
         """Listen on the public port; returns it. Raises `StartProblem` where it is taken."""
         settle_interpreter()
-        return await self.doors.open(port)
+        found = await self.doors.open(port)
+        if self.edge_duty is not None:
+            self.edge_duty.start()
+        return found
 
     def stats(self) -> CellStats:
         """Figures for people."""
@@ -144,6 +155,8 @@ class CellApp:
         if self._stopped or not self._started:
             return
         self._stopped = True
+        if self.edge_duty is not None:
+            self.edge_duty.stop()
         if self.member is not None:
             self.member.stop()
         self.ownership.close()
@@ -176,6 +189,18 @@ class CellApp:
     def _sealed(self) -> None:
         if self.member is not None:
             self.member.life_sealed()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the view wants this cell emptied."""
+        view = self.chat.view
+        return view is not None and self.who.life in view.draining
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether it was to be emptied, and has neither a client nor a slot left."""
+        view, duty = self.chat.view, self.edge_duty
+        return self.is_draining and view is not None and not view.slots(self.who.life) and (duty is None or duty.is_empty)
 
     @property
     def uptime_s(self) -> float:

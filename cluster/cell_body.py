@@ -19,11 +19,11 @@ class CellBody:
         self._app = app
         sources = Sources(
             connections=lambda: app.doors.front.sockets,
-            edge_url=lambda: next(iter(app.settings.edge_urls(app.doors.port)), "") if app.doors.port else "",
+            edge_url=lambda: app.doors.edge_url,
             loop_lag_s=app.lag.take_recent_s,
             queued=app.store.queued,
             work=app.store.work,
-            draining=self._is_draining,
+            draining=lambda: app.is_draining,
         )
         self._vitals = Vitals(app.who.life, app.who.name, app.info.weight, sources, app.clock.now)
 
@@ -51,7 +51,3 @@ class CellBody:
             app.chat.cell.drop_slots(app.chat.view.slots(app.who.life))
         if app.out is not None and not app.out.done():
             app.out.set_result(why)
-
-    def _is_draining(self) -> bool:
-        view = self._app.chat.view
-        return view is not None and self._app.who.life in view.draining

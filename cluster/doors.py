@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable, Sequence
 
+from actors.session_ports import Tickets
 from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
 from cluster.settings import Settings
 from cluster.sources import Parts, cell_sources
 from gateway.api.app import create_app
 from gateway.api.settings import ApiSettings
+from gateway.arrivals import Arrivals, Doorkeeper
 from gateway.auth.limits import Limiter
 from gateway.auth.passwords import Argon2Hasher, Passwords
-from gateway.auth.tokens import Lifetimes
+from gateway.auth.tokens import Lifetimes, parse_token
 from gateway.clock import SystemClock
 from gateway.front import Front
 from gateway.health import Health, Probe
@@ -22,6 +25,8 @@ from gateway.proxies import Proxies
 from gateway.tls import Certificates, TlsError
 
 DAY_S = 86_400.0
+BURST_S = 2.0
+"""So many seconds' worth of logins are let in at once."""
 HEALTH_KEPT_S = 2.0
 """How long an answer of `/healthz` is good: each costs a commit."""
 
@@ -31,13 +36,21 @@ _log = event_log("cluster.doors")
 class Doors:
     """Opened once the cell acts on a view; closed first when it stops."""
 
-    def __init__(self, settings: Settings, name: str, parts: Parts, probe: Probe) -> None:
+    def __init__(self, settings: Settings, name: str, parts: Parts, probe: Probe, tickets: Tickets) -> None:
         self._settings = settings
+        self._name = name
         clock = SystemClock()
         self.passwords = Passwords(Argon2Hasher(), threads=settings.password_threads)
         self._health = Health(probe, clock.now, keep_s=HEALTH_KEPT_S)
         self._http = HttpCounters()
-        self._urls: tuple[str, ...] = ()
+        self.edges: Callable[[], Sequence[str]] = lambda: self.default_urls
+        """Where a client should connect, best first; empty: where it asked."""
+        self.default_urls: tuple[str, ...] = ()
+        """Where clients find this server, whichever cell they get; empty: not known."""
+        self.edge_url = ""
+        """Where clients find this cell; empty: not known, or the doors are closed."""
+        per_s = settings.arrivals_per_second
+        doorkeeper = Doorkeeper(Arrivals(per_s, BURST_S * per_s), lambda token: parse_token(token).user, tickets, clock.now)
         app = create_app(
             asker=parts.chat.cell,
             clock=clock,
@@ -48,7 +61,7 @@ class Doors:
             counters=self._http,
             settings=api_settings(settings),
             proxies=Proxies(settings.trusted_proxies),
-            edges=lambda: self._urls,
+            edges=lambda: self.edges(),
             web_dist=WEB_DIST if WEB_DIST.is_dir() else None,
         )
         self.front = Front(
@@ -58,6 +71,7 @@ class Doors:
             trusted_proxies=settings.trusted_proxies,
             max_connections=settings.max_connections,
             max_connections_per_address=settings.max_connections_per_address,
+            admit=doorkeeper.admit,
         )
         self.port = 0
         """The public port; 0 while the doors are closed."""
@@ -65,15 +79,18 @@ class Doors:
     async def open(self, port: int) -> int:
         """Listen; returns the port. Raises `StartProblem` where it is taken or the certificate cannot be used."""
         settings = self._settings
+        own_port = settings.own_port(self._name)
         try:
             context = self._tls()
-            await self.front.start(settings.host, port, context, reuse_port=True)
+            await self.front.start(settings.host, port, context, reuse_port=True, own_port=own_port)
         except OSError as error:
-            raise StartProblem(f"Port {port} of {settings.host} cannot be listened on: {error.strerror or error}.") from error
+            which = f"Port {port}" + (f" (or the cell's own, {own_port})" if own_port else "")
+            raise StartProblem(f"{which} of {settings.host} cannot be listened on: {error.strerror or error}.") from error
         except TlsError as error:
             raise StartProblem(f"The certificate cannot be used: {error}.") from error
         self.port = self.front.port
-        self.name_edges(settings.edge_urls(self.port))
+        self.default_urls = settings.edge_urls(self.port)
+        self.edge_url = settings.edge_url_of(self._name, self.port, self.front.own_port)
         return self.port
 
     async def close(self) -> None:
@@ -94,9 +111,10 @@ class Doors:
             on_change=lambda: _log.info("certificate_renewed"),
         ).context
 
-    def name_edges(self, urls: tuple[str, ...]) -> None:
-        """Where clients should connect: the public URLs of living edges, best first; none: where they asked."""
-        self._urls = urls
+    def stop_listening(self) -> None:
+        """Take nobody any more; who is here stays (safe to repeat)."""
+        if self.port:
+            self.front.stop_listening()
 
 
 def api_settings(settings: Settings) -> ApiSettings:

@@ -48,5 +48,11 @@ class CellStats(TypedDict):
     memory_bytes: int
     cpu_s: float
     uptime_s: float
+    draining: bool
+    """Whether it is to be emptied."""
+    drained: bool
+    """Whether it is empty then: it may end."""
+    edge_url: str
+    """Where clients find this very cell; empty: not known."""
     at: float
     """The monotonic time of the machine, seconds."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from actors.runtime.plain import Plain
 
+MANY = 200
+"""Lives on the board beyond which those that are silent are forgotten."""
 HEARD_S = 5.0
 """A figure older than this says nothing: its cell is dead, or cut off from here."""
 
@@ -35,16 +37,24 @@ class LoadBoard:
 
     def __init__(self, heard_s: float = HEARD_S) -> None:
         self._heard_s = heard_s
-        self._by_name: dict[str, tuple[float, Load]] = {}
+        self._by_life: dict[str, tuple[float, Load]] = {}
 
     def note(self, load: Load, now: float) -> None:
-        """A cell has told its figures. A later life of the same cell takes the place of the one before."""
-        self._by_name[load.name] = (now, load)
+        """A cell has told its figures. A life and its successor may both be heard for a while; what is old is dropped."""
+        self._by_life[load.life] = (now, load)
+        if len(self._by_life) > MANY:
+            self._by_life = {life: (at, load) for life, (at, load) in self._by_life.items() if now - at <= self._heard_s}
 
     def forget(self, life: str) -> None:
         """A life is known to be dead: no figure of it counts any more."""
-        self._by_name = {name: (at, load) for name, (at, load) in self._by_name.items() if load.life != life}
+        self._by_life.pop(life, None)
+
+    @property
+    def known(self) -> int:
+        """How many lives are on it, silent ones too."""
+        return len(self._by_life)
 
     def living(self, now: float) -> list[Load]:
-        """The cells heard of lately, by name."""
-        return [load for _, (at, load) in sorted(self._by_name.items()) if now - at <= self._heard_s]
+        """The lives heard of lately, by name and life."""
+        heard = [load for at, load in self._by_life.values() if now - at <= self._heard_s]
+        return sorted(heard, key=lambda load: (load.name, load.life))

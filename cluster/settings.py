@@ -40,6 +40,18 @@ class Settings(BaseModel):
     public_url: str = Field(default="", max_length=300)
     """URL at which clients find this server, such as `https://chat.example`; `GET /connect` names it. Unset: `host` and
     `port`, where that is one address and no proxy is trusted; else none is named, and clients stay where they asked."""
+    edge_port: int = Field(default=0, ge=-1, le=65535)
+    """Each cell listens on a port of its own beside the shared one, so that clients can be led to the cell with most room:
+    this one for `cell-1`, the next for `cell-2`, and so on. 0: free ones. -1: none."""
+    edge_url: str = Field(default="", max_length=300)
+    """URL at which clients find one cell where a proxy stands before them, such as `https://{cell}.chat.example` or
+    `https://chat.example:{port}`. Unset: their ports are named by `host`, where that is one address and neither
+    `public_url` is set nor a proxy is trusted; else clients are led to no cell, and not asked to move for balance."""
+    arrivals_per_second: float = Field(default=200.0, gt=0, le=1_000_000)
+    """Logins over WebSocket that one cell lets in each second over time; two seconds' worth at once. Others are told when to
+    come again; devices that come back or were asked to move come first."""
+    drain_seconds: Seconds = 10.0
+    """Over what time a cell that is to end spreads its clients' moves."""
     cert: Path | None = None
     """TLS certificate (PEM, with its chain). Needs `key`. Both are read again when they change. Unset: no TLS."""
     key: Path | None = None
@@ -154,6 +166,17 @@ class Settings(BaseModel):
             raise ValueError(f"{value!r} is no such URL; write it like https://chat.example")
         return value.rstrip("/")
 
+    @field_validator("edge_url")
+    @classmethod
+    def _edge(cls, value: str) -> str:
+        try:
+            example = value.format(cell="cell-1", port=1)
+        except (LookupError, ValueError) as error:
+            raise ValueError(f"{value!r}: only {{cell}} and {{port}} can stand in it") from error
+        if value and not example.startswith(("http://", "https://")):
+            raise ValueError(f"{value!r} is no such URL; write it like https://{{cell}}.chat.example")
+        return value
+
     @model_validator(mode="after")
     def _together(self) -> Self:
         if (self.cert is None) != (self.key is None):
@@ -185,6 +208,24 @@ class Settings(BaseModel):
         is_known = self.host not in ("0.0.0.0", "::") and not self.trusted_proxies
         url = self.public_url or (self.url(port).rstrip("/") if is_known else "")
         return ("ws" + url.removeprefix("http") + "/ws",) if url else ()
+
+    def own_port(self, name: str) -> int | None:
+        """The port that only the cell of that name listens on; None: there is none."""
+        number = name.rpartition("-")[2]
+        if self.edge_port <= 0 or not number.isdigit():
+            return None if self.edge_port < 0 else 0
+        return self.edge_port + int(number) - 1 if self.edge_port + int(number) - 1 <= 65535 else 0
+
+    def edge_url_of(self, name: str, port: int, own_port: int) -> str:
+        """Where clients open WebSockets to one cell; empty: not known. `port`: the shared one."""
+        shared = next(iter(self.edge_urls(port)), "")
+        if self.edge_url:
+            url = self.edge_url.format(cell=name, port=own_port).rstrip("/")
+        elif own_port and shared and not self.public_url:
+            url = self.url(own_port).rstrip("/")
+        else:
+            return shared
+        return "ws" + url.removeprefix("http") + "/ws"
 
     def on_node(self, public_host: str) -> Self:
         """The same on a node that clients reach by a name of its own; empty: it has none."""

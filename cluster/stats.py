@@ -38,5 +38,8 @@ def cell_stats(app: CellApp) -> CellStats:
         memory_bytes=int(resident_bytes()),
         cpu_s=round(time.process_time(), 2),
         uptime_s=round(app.uptime_s, 1),
+        draining=app.is_draining,
+        drained=app.is_drained,
+        edge_url=app.doors.edge_url,
         at=time.monotonic(),
     )

@@ -216,7 +216,7 @@ class Front:
         try:
             self._port = await self._listen(host, port, ssl_context, reuse_port)
             if own_port is not None:
-                self._own_port = await self._listen(host, own_port, ssl_context, False)
+                self._own_port = await self._listen(host, own_port, ssl_context, reuse_port)
         except OSError:
             self.stop_listening()
             await self._http.stop()

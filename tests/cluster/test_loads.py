@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.runtime.codec import pack, unpack
-from cluster.loads import HEARD_S, Load, LoadBoard
+from cluster.loads import HEARD_S, MANY, Load, LoadBoard
 
 
 def test_cells_heard_of_lately_are_listed_by_name() -> None:
@@ -20,11 +20,18 @@ def test_a_cell_that_says_nothing_is_listed_no_more() -> None:
     assert board.living(10.1 + HEARD_S) == []
 
 
-def test_a_new_life_takes_the_place_of_the_one_before() -> None:
+def test_a_life_that_is_emptied_and_its_successor_are_both_listed() -> None:
     board = LoadBoard()
     board.note(Load("a.1", "a"), 10.0)
     board.note(Load("a.2", "a"), 10.2)
-    assert [load.life for load in board.living(10.3)] == ["a.2"]
+    assert [load.life for load in board.living(10.3)] == ["a.1", "a.2"]
+
+
+def test_lives_that_are_silent_are_forgotten_when_there_are_many() -> None:
+    board = LoadBoard()
+    for number in range(5 * MANY):
+        board.note(Load(f"a.{number}", "a"), float(number))
+    assert board.known <= MANY + 1
 
 
 def test_a_dead_life_is_forgotten_and_its_successor_is_not() -> None:

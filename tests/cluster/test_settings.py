@@ -138,3 +138,34 @@ def test_a_node_with_a_public_name_is_an_edge_of_its_own() -> None:
     assert settings.on_node("").edge_urls(8440) == ("wss://chat.example/ws",)
     assert settings.on_node("one.example").edge_urls(8440) == ("ws://one.example:8440/ws",)
     assert settings.model_copy(update={"port": 0}).on_node("one.example").edge_urls(8440) == ("wss://chat.example/ws",)
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, "ws://127.0.0.1:9001/ws"),
+        ({"host": "192.0.2.7"}, "ws://192.0.2.7:9001/ws"),
+        ({"host": "0.0.0.0"}, ""),
+        ({"trusted_proxies": ("10.0.0.0/8",)}, ""),
+        ({"public_url": "https://chat.example"}, "wss://chat.example/ws"),
+        ({"public_url": "https://chat.example", "edge_url": "https://{cell}.chat.example"}, "wss://cell-2.chat.example/ws"),
+        ({"host": "0.0.0.0", "edge_url": "http://chat.example:{port}/"}, "ws://chat.example:9001/ws"),
+    ],
+)
+def test_one_cell_is_named_only_where_clients_can_reach_it(given: dict[str, Any], url: str) -> None:
+    assert Settings(**given).edge_url_of("cell-2", 8440, 9001) == url
+
+
+def test_without_a_port_of_its_own_a_cell_is_found_where_all_are() -> None:
+    assert Settings().edge_url_of("cell-2", 8440, 0) == "ws://127.0.0.1:8440/ws"
+
+
+@pytest.mark.parametrize(("edge_port", "own"), [(0, 0), (-1, None), (9000, 9001), (65535, 0)])
+def test_each_cell_has_a_port_of_its_own(edge_port: int, own: int | None) -> None:
+    assert Settings(edge_port=edge_port).own_port("cell-2") == own
+
+
+@pytest.mark.parametrize("text", ["{node}", "{", "chat.example/{cell}"])
+def test_the_url_of_a_cell_is_one_that_can_be_filled_in(text: str) -> None:
+    with pytest.raises(ValueError, match="edge_url"):
+        Settings(edge_url=text)
