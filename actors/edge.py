@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from actors.messages.delivery import Fanout, SessionsGone
+from actors.messages.delivery import Fanout, SessionsGone, Submit
 from actors.messages.session import Tick
 from actors.ports import Frame, Payload, Trace
 from actors.runtime.actor import Actor, ActorId, Context, handles
@@ -52,16 +52,19 @@ class LocalSessions(dict[ActorId, LocalSession]):
         """Follows messages through this cell; None while nobody wants to."""
         self.tally = Tally()
 
-    def accepted(self, origin: ActorId, room: str, n: int, seq: int, at: int) -> bool:
-        """Tell a session that its post is stored; False where it is not here."""
-        session = self.get(origin)
-        if session is None:
-            return False
-        try:
-            session.accepted(room, n, seq, at)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the session's
-            session.broken(error)
-        return True
+    def accepted(self, room: str, posts: Sequence[Submit], first: int, at: int) -> list[tuple[Submit, int]]:
+        """Tell the sessions that their posts are stored, from seq `first` on; returns those of other cells, with their seqs."""
+        far: list[tuple[Submit, int]] = []
+        for seq, post in enumerate(posts, first):
+            session = self.get(post.origin)
+            if session is None:
+                far.append((post, seq))
+                continue
+            try:
+                session.accepted(room, post.n, seq, at)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the session's
+                session.broken(error)
+        return far
 
     def answer(self, origins: Sequence[str], room: str, numbers: Sequence[int], first: int, at: int) -> None:
         """Tell the sessions of `origins` that are here that their posts `numbers` are stored, as `first` and on; 0: no post."""
@@ -72,7 +75,19 @@ class LocalSessions(dict[ActorId, LocalSession]):
     def deliver(self, targets: Sequence[ActorId], room: str, head: int, texts: Sequence[bytes], senders: Sequence[str]) -> list[ActorId]:
         """Give every target the texts that it did not write; returns those that are not here."""
         if len(texts) == 1:
-            gone = self._deliver_one(targets, room, head, Payload(texts[0]), senders[0])
+            payload, sender = Payload(texts[0]), senders[0]
+            gone: list[ActorId] = []
+            for target in targets:
+                if target == sender:
+                    continue
+                session = self.get(target)
+                if session is None:
+                    gone.append(target)
+                    continue
+                try:
+                    session.deliver(room, head, payload)
+                except Exception as error:  # noqa: BLE001
+                    session.broken(error)
         else:
             gone = self._deliver_all(targets, room, head, texts, senders)
         if self.trace is not None and head:
@@ -106,21 +121,6 @@ class LocalSessions(dict[ActorId, LocalSession]):
                 payload = everything = _joined(framed)
             else:
                 payload = everything
-            try:
-                session.deliver(room, head, payload)
-            except Exception as error:  # noqa: BLE001
-                session.broken(error)
-        return gone
-
-    def _deliver_one(self, targets: Sequence[ActorId], room: str, head: int, payload: Payload, sender: str) -> list[ActorId]:
-        gone: list[ActorId] = []
-        for target in targets:
-            if target == sender:
-                continue
-            session = self.get(target)
-            if session is None:
-                gone.append(target)
-                continue
             try:
                 session.deliver(room, head, payload)
             except Exception as error:  # noqa: BLE001

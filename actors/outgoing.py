@@ -86,13 +86,14 @@ class Window:
 class Outgoing:
     """Unanswered posts by room. A room's window stays when it is empty, until `tidy`."""
 
-    __slots__ = ("_rooms",)
+    __slots__ = ("rooms",)
 
     def __init__(self) -> None:
-        self._rooms: dict[str, Window] = {}
+        self.rooms: dict[str, Window] = {}
+        """The windows; read by the session for every post."""
 
     def __bool__(self) -> bool:
-        return bool(self._rooms)
+        return bool(self.rooms)
 
     def count(self) -> int:
         """How many posts are without an answer."""
@@ -100,16 +101,16 @@ class Outgoing:
 
     def window(self, room: str) -> Window:
         """The window of a room. `no_such_room` where that cannot be a room's name."""
-        window = self._rooms.get(room)
+        window = self.rooms.get(room)
         if window is None:
             if _IS_ROOM(room) is None:
                 raise ChatError("no_such_room")
-            window = self._rooms[room] = Window(room)
+            window = self.rooms[room] = Window(room)
         return window
 
     def find(self, room: str, n: int) -> Submit | None:
         """An unanswered post."""
-        window = self._rooms.get(room)
+        window = self.rooms.get(room)
         return window.find(n) if window is not None else None
 
     @staticmethod
@@ -121,7 +122,7 @@ class Outgoing:
 
     def answered(self, room: str, n: int) -> bool:
         """An answer came; False where nobody waits for it (it was repeated, and answered before)."""
-        window = self._rooms.get(room)
+        window = self.rooms.get(room)
         if window is None or window.posts.pop(n, None) is None:
             return False
         window.tries = 0
@@ -132,7 +133,7 @@ class Outgoing:
 
         Returns the seconds until then; None where a repeat is due by then anyway, so that many losses are one repeat.
         """
-        window = self._rooms.get(room)
+        window = self.rooms.get(room)
         if window is None:
             return None
         pause: float = max(wait, min(HURRY_S * 2**window.tries, REPEAT_S))
@@ -143,22 +144,22 @@ class Outgoing:
 
     def due(self, now: float) -> list[str]:
         """Rooms whose posts have to be sent again."""
-        return [room for room, window in self._rooms.items() if window.posts and window.resend_at <= now]
+        return [room for room, window in self.rooms.items() if window.posts and window.resend_at <= now]
 
     def resend(self, room: str, now: float) -> list[Submit]:
         """The posts to send again, in their order."""
-        window = self._rooms[room]
+        window = self.rooms[room]
         window.resend_at = now + REPEAT_S
         window.tries = min(window.tries + 1, 16)
         return [window.posts[n][0] for n in sorted(window.posts)]
 
     def given_up(self, now: float) -> list[tuple[str, int]]:
         """Posts that waited too long; they are no longer repeated."""
-        late = [(room, n) for room, window in self._rooms.items() for n, (_, since) in window.posts.items() if now - since >= GIVE_UP_S]
+        late = [(room, n) for room, window in self.rooms.items() for n, (_, since) in window.posts.items() if now - since >= GIVE_UP_S]
         for room, n in late:
             self.answered(room, n)
         return late
 
     def tidy(self) -> None:
         """Forget empty windows."""
-        self._rooms = {room: window for room, window in self._rooms.items() if window.posts or window.held}
+        self.rooms = {room: window for room, window in self.rooms.items() if window.posts or window.held}

@@ -36,8 +36,8 @@ class Port(Protocol):
     def emit(self, event: Event) -> None:
         """Encode an event for this client alone and queue it."""
 
-    def push(self, payload: Payload) -> None:
-        """Queue an encoded event that others get too."""
+    def push(self, payload: Payload) -> bool:
+        """Queue an encoded event that others get too; False, and nothing queued, while `choked`."""
 
     def backlog(self) -> int:
         """Bytes queued and not yet taken by the operating system."""
@@ -120,8 +120,8 @@ class Trace(Protocol):
 class SessionHandle(Protocol):
     """A session, as its connection sees it."""
 
-    def command(self, command: Command) -> None:
-        """Hand over one decoded frame. A full mailbox pauses reading through `Port.pause`."""
+    offer: Callable[[Command], bool]
+    """Hand over one decoded frame; False where the mailbox is full. The mailbox's own method: it runs for every frame."""
 
     def closed(self) -> None:
         """The connection is gone: the session ends."""

@@ -129,13 +129,12 @@ class Room(Actor):
         return Then(self.ports.store.commit(log.commit(rows, marks)), self._posts_settled, fresh, rows, marks, at)
 
     def _posts_settled(self, stored: Promise[None], posts: list[Submit], rows: list[EntryRow], marks: list[MarkRow], at: int) -> None:
-        error = stored.error
-        if error is not None:
-            self._posts_failed(error, posts)
+        if stored.error is not None:
+            self._posts_failed(stored.error, posts)
         self.log.committed(rows, marks)
-        here, room = self.ports.here, self._name
+        here = self.ports.here
         here.tally.posts_stored += len(rows)
-        far = [(post, row.seq) for post, row in zip(posts, rows, strict=True) if not here.accepted(post.origin, room, post.n, row.seq, at)]
+        far = here.accepted(self._name, posts, rows[0].seq, at)
         self._out.add(rows, [post.origin for post in posts], far, at)
         if not self._ctx.waiting() or self._out.is_full:
             self._hand_over()

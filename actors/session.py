@@ -17,6 +17,7 @@ from actors.limits import Budget
 from actors.messages import session as s
 from actors.messages.delivery import Accepted, HeadTold, Interest, NoInterest, Rejected, Submit
 from actors.messages.routes import Route, ViewChanged
+from actors.outgoing import REPEAT_S
 from actors.places import Kept
 from actors.ports import Payload, Port, Sender
 from actors.runtime.actor import Actor, Context, StopReason, actor_id, handles, pinned_id
@@ -119,18 +120,13 @@ class Session(Actor):
         """Window, budget, verdict, and on its way."""
         now = self._ctx.now()
         room, n = post.room, post.n
-        try:
-            window = self._out.window(room)
-        except ChatError as error:
-            self._unsent.refuse(room, n, error)
+        window = self._out.rooms.get(room) or self._unsent.open_window(room, n)
+        if window is None:
             return
-        if window.held is not None or n in window.posts:
-            waiting = window.find(n)
-            if waiting is not None:  # sent twice by the client: one answer will do
-                if waiting.id != post.id:
-                    self._unsent.refuse(room, n, ChatError("number_used", last=n))
-                return
-        if window.is_full:
+        posts = window.posts
+        if (window.held is not None or n in posts) and self._unsent.repeats(window, post):
+            return
+        if len(posts) >= c.MAX_UNANSWERED or (window.held is not None and window.is_full):
             self._unsent.refuse(room, n, ChatError("too_many_unanswered", retry_after=0.5))
             return
         wait = self._posts.take(now)  # type: ignore[union-attr]
@@ -142,7 +138,9 @@ class Session(Actor):
         if self._ports.sessions.trace is not None:
             self._ports.sessions.trace.received(room, n, self._device, self._ctx.me)
         if verdict is None and window.held is None:
-            self._out.add(window, submit, now)
+            if not posts:  # `Outgoing.add` by hand
+                window.resend_at = now + REPEAT_S
+            posts[n] = (submit, now)
             self._ctx.tell(window.address, submit)
         else:
             self._unsent.hold(room, window.hold(submit), verdict)
@@ -155,10 +153,14 @@ class Session(Actor):
 
     def accepted(self, room: str, n: int, seq: int, at: int) -> None:
         """A room of this cell tells it without a message."""
-        if self._out.answered(room, n):
+        # `Outgoing.answered` by hand: this runs for every post
+        window = self._out.rooms.get(room)
+        if window is not None and window.posts.pop(n, None) is not None:
+            window.tries = 0
             self._port.emit(Sent(room, n, seq, at))
-        if seq > self._heads.get(room, 0):
-            self._heads[room] = seq
+        heads = self._heads
+        if seq > heads.get(room, 0):
+            heads[room] = seq
 
     def broken(self, error: Exception) -> None:
         """A call from outside of this session's own mailbox raised."""
@@ -188,14 +190,11 @@ class Session(Actor):
 
     def deliver(self, room: str, head: int, payload: Payload) -> None:
         """Encoded entries up to `head` (0: something without a seq)."""
-        port = self._port
-        if self._behind is not None or port.choked:
+        if self._behind is None and self._port.push(payload):
             if head:
-                self._fall_behind(room, head)
-            return
-        if head:
-            self._heads[room] = head
-        port.push(payload)
+                self._heads[room] = head
+        elif head:
+            self._fall_behind(room, head)
 
     def _fall_behind(self, room: str, head: int) -> None:
         behind = self._behind

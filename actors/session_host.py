@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 
+from actors.commands import Command
 from actors.errors import ChatError
-from actors.events import Failed
 from actors.ports import Port, SessionHandle
 from actors.runtime.activation import Activation
 from actors.runtime.actor import Context, pinned_id
@@ -15,25 +16,13 @@ from actors.session_ports import SessionPorts
 
 
 class _Handle:
-    """Puts commands into the session's mailbox."""
+    """The session's mailbox, and its end."""
 
-    __slots__ = ("_activation", "_port", "_session")
+    __slots__ = ("closed", "offer")
 
-    def __init__(self, activation: Activation, session: Session, port: Port) -> None:
-        self._activation = activation
-        self._session = session
-        self._port = port
-
-    def command(self, command: object) -> None:
-        """One decoded frame. A full mailbox refuses it."""
-        if not self._activation.offer(command):
-            error = ChatError("overloaded", retry_after=0.5)
-            q = getattr(command, "q", 0)
-            self._port.emit(Failed(q, error.code, error.text, error.retry, error.retry_after, error.fields))
-
-    def closed(self) -> None:
-        """The connection is gone."""
-        self._session.closed()
+    def __init__(self, activation: Activation, session: Session) -> None:
+        self.offer: Callable[[Command], bool] = activation.offer
+        self.closed = session.closed
 
 
 class SessionHost:
@@ -60,4 +49,4 @@ class SessionHost:
         activation = self._cell.activation(me)
         if activation is None:
             raise ChatError("overloaded", retry_after=2.0)
-        return _Handle(activation, made[0], port)
+        return _Handle(activation, made[0])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from actors.commands import Post
 from actors.errors import ChatError, Unknown
 from actors.events import Refused
 from actors.messages.delivery import Rejected, Submit
 from actors.messages.session import Resend
-from actors.outgoing import Held, Outgoing
+from actors.outgoing import Held, Outgoing, Window
 from actors.ports import Port, Refusal
 from actors.runtime.actor import Context, actor_id
 from actors.runtime.cell import Returned
@@ -33,6 +34,21 @@ class Posts:
         """Tell the client that its post is not stored, or may not be."""
         self._tally.posts_refused[error.code] += 1
         self._port.emit(Refused(room, n, error.code, error.text, error.retry, error.retry_after, error.fields))
+
+    def open_window(self, room: str, n: int) -> Window | None:
+        """The window of a room that this session has not posted to; None where the post had to be refused."""
+        try:
+            return self.out.window(room)
+        except ChatError as error:
+            self.refuse(room, n, error)
+            return None
+
+    def repeats(self, window: Window, post: Post) -> bool:
+        """Whether the client sent a post a second time: one answer will do, and another id is refused."""
+        waiting = window.find(post.n)
+        if waiting is not None and waiting.id != post.id:
+            self.refuse(post.room, post.n, ChatError("number_used", last=post.n))
+        return waiting is not None
 
     # --- verdicts ----------------------------------------------------------------------------------------------------
 

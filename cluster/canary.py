@@ -31,9 +31,10 @@ class MemoryPort:
         """Keep an event."""
         self._keep(event)
 
-    def push(self, payload: Payload) -> None:
+    def push(self, payload: Payload) -> bool:
         """Keep an encoded event."""
         self._keep(payload)
+        return True
 
     def backlog(self) -> int:
         """Nothing waits."""
@@ -73,7 +74,8 @@ class Canary:
 
     def say(self, command: Command) -> None:
         """Hand a command to the session, as a connection does with a decoded frame."""
-        self._session.command(command)
+        if not self._session.offer(command):
+            raise ChatError("overloaded", retry_after=0.5)
 
     async def hear(self, wanted: Callable[[Heard], T | None]) -> T:
         """Wait until something is wanted, that is not None. Raises `ChatError` where the session says that something failed."""

@@ -131,9 +131,14 @@ class Connection(Flow):
     def emit(self, event: Event) -> None:
         """Encode an event for this client alone and queue it."""
         if self._open:
-            if type(event) is Welcome:
+            if event.__class__ is Welcome:
                 self._welcomed()
-            self._append(frame_text(encode(event)))
+            # `_append` by hand: this runs for every post
+            framed = frame_text(encode(event))
+            if not self._pending:
+                self._hub.soon(self)
+            self._pending.append(framed)
+            self._pending_bytes += len(framed)
 
     def close(self, code: int, reason: str) -> None:
         """Send what is queued and a close frame; nothing is taken or sent any more."""
@@ -293,8 +298,8 @@ class Connection(Flow):
             session = self._session
             if session is None:
                 self._open_session(command)
-            else:
-                session.command(command)
+            elif not session.offer(command):
+                self._refuse_command(command)
 
     def _open_session(self, hello: Command) -> None:
         try:
@@ -304,7 +309,12 @@ class Connection(Flow):
             self._refuse_opening(error)
             return
         self._hub.wheel.move(self, OPENING_TIMEOUT_S)
-        session.command(hello)
+        session.offer(hello)
+
+    def _refuse_command(self, command: Command) -> None:
+        error = Overloaded(retry_after=0.5)
+        self._hub.counters.errors[error.code] += 1
+        self.emit(Failed(getattr(command, "q", 0), error.code, error.text, error.retry, error.retry_after, error.fields))
 
     def _welcomed(self) -> None:
         if self._dialogue.state is State.OPENING:

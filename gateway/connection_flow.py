@@ -60,17 +60,20 @@ class Flow(asyncio.Protocol):
 
     # --- writing ---
 
-    def push(self, payload: Payload) -> None:
-        """Queue an encoded event that others get too."""
+    def push(self, payload: Payload) -> bool:
+        """Queue an encoded event that others get too; False, and nothing queued, while `choked`."""
+        # `choked` and `_append` by hand: this runs once for every member of a room
+        if self._pauses & BY_BACKLOG or self._pending_bytes > MAX_TURN_BYTES:
+            return False
         if self._open:
             framed = payload.framed
             if framed is None:
                 framed = payload.framed = frame_text(payload.text)
-            # `_append` by hand: this runs once for every member of a room
             if not self._pending:
                 self._hub.soon(self)
             self._pending.append(framed)
             self._pending_bytes += len(framed)
+        return True
 
     @property
     def choked(self) -> bool:

@@ -192,20 +192,10 @@ class Activation:
             if handler is None:
                 at += 1
                 self._run_special(item, table)
-            elif handler.is_plain:
-                at += 1
-                try:
-                    result = handler.function(self._actor, item)
-                except BaseException as error:
-                    failed(self, error, (item,))
-                else:
-                    if result is not None and result.__class__ is Then:
-                        self._wait_for(result, handler, (item,))
             elif handler.is_batch:
                 end = at + 1
-                last = min(count, at + handler.limit)
                 kind = item.__class__
-                while end < last and items[end].__class__ is kind:
+                while end < count and items[end].__class__ is kind and end - at < handler.limit:
                     end += 1
                 batch = items if end - at == count else items[at:end]
                 at = end
@@ -238,11 +228,11 @@ class Activation:
         except BaseException as error:
             failed(self, error, items)
             return
-        if handler.is_async:
+        if result.__class__ is Then:
+            self._wait_for(result, handler, items)
+        elif handler.is_async:
             self._running = (result, handler, items)
             self._advance()
-        elif result.__class__ is Then:
-            self._wait_for(result, handler, items)
         elif items[0].__class__ is Call:
             self._answer(handler, items, result)
 
@@ -279,7 +269,8 @@ class Activation:
         self._running = None
         self._busy = False
         self._finish(then, handler, items)
-        self._after_wait()
+        if self._mailbox or self._stop is not None or self._redo is not None:
+            self._after_wait()
 
     def _finish(self, then: Then, handler: Handler, items: Any) -> None:
         try:

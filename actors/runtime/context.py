@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class CellContext:
     """Implements `actors.runtime.actor.Context` over a cell."""
 
-    __slots__ = ("_activation", "_cell", "_rank", "me", "now", "tell", "wall")
+    __slots__ = ("_activation", "_cell", "_rank", "me", "now", "tell", "waiting", "wall")
 
     def __init__(self, cell: Cell, me: ActorId, rank: int, activation: Activation) -> None:
         self.me = me
@@ -29,6 +29,8 @@ class CellContext:
         self.now = cell.scheduler.now
         self.wall = cell.scheduler.wall
         self.tell = cell.tell_bound
+        self.waiting = activation.waiting
+        """Messages in my mailbox."""
 
     def tell_many(self, to: Collection[ActorId], message: Message) -> None:
         """Tell several actors the same."""
@@ -47,10 +49,6 @@ class CellContext:
         promise: Promise[None] = Promise()
         self._cell.scheduler.later(seconds, promise.resolve, None)
         return promise
-
-    def waiting(self) -> int:
-        """Messages in my mailbox."""
-        return self._activation.waiting()
 
     def stop(self) -> None:
         """Let this instance go."""

@@ -12,68 +12,68 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-_PENDING, _RESOLVED, _REJECTED = 0, 1, 2
-
 
 class Promise(Generic[T]):
     """One result, set once: by `resolve` a value, by `reject` an exception. A second settling is ignored."""
 
-    __slots__ = ("_callbacks", "_state", "_value")
+    __slots__ = ("_callback", "_more", "_value", "error", "settled")
 
     def __init__(self) -> None:
-        self._state = _PENDING
-        self._value: Any = None
-        self._callbacks: list[Callable[[Promise[T]], None]] | None = None
-
-    @property
-    def settled(self) -> bool:
+        self.settled = False
         """Whether a value or an exception is there."""
-        return self._state != _PENDING
+        self.error: BaseException | None = None
+        """The exception, where it was rejected."""
+        self._value: Any = None
+        # Nearly every promise has one callback: a list for it would cost as much as the rest.
+        self._callback: Callable[[Promise[T]], None] | None = None
+        self._more: list[Callable[[Promise[T]], None]] | None = None
 
     def resolve(self, value: T) -> None:
         """Settle with a value and run the callbacks."""
-        self._settle(_RESOLVED, value)
+        if not self.settled:
+            self.settled = True
+            self._value = value
+            if self._callback is not None:
+                self._call_back()
 
     def reject(self, error: BaseException) -> None:
         """Settle with an exception and run the callbacks."""
-        self._settle(_REJECTED, error)
+        if not self.settled:
+            self.settled = True
+            self.error = error
+            if self._callback is not None:
+                self._call_back()
 
     def when_settled(self, callback: Callable[[Promise[T]], None]) -> None:
         """Run `callback(self)` once settled; now, if it already is."""
-        if self._state != _PENDING:
+        if self.settled:
             callback(self)
-        elif self._callbacks is None:
-            self._callbacks = [callback]
+        elif self._callback is None:
+            self._callback = callback
+        elif self._more is None:
+            self._more = [callback]
         else:
-            self._callbacks.append(callback)
-
-    @property
-    def error(self) -> BaseException | None:
-        """The exception, where it was rejected."""
-        return self._value if self._state == _REJECTED else None
+            self._more.append(callback)
 
     def result(self) -> T:
         """The value; raises the exception where it was rejected, and `RuntimeError` while pending."""
-        if self._state == _RESOLVED:
-            return self._value  # type: ignore[no-any-return]
-        if self._state == _REJECTED:
-            raise self._value
-        raise RuntimeError("the promise is not settled")
+        if self.error is not None:
+            raise self.error
+        if not self.settled:
+            raise RuntimeError("the promise is not settled")
+        return self._value  # type: ignore[no-any-return]
 
     def __await__(self) -> Generator[Promise[T], None, T]:
-        if self._state == _PENDING:
+        if not self.settled:
             yield self
         return self.result()
 
-    def _settle(self, state: int, value: Any) -> None:
-        if self._state != _PENDING:
-            return
-        self._state = state
-        self._value = value
-        callbacks, self._callbacks = self._callbacks, None
-        if callbacks is not None:
-            for callback in callbacks:
-                callback(self)
+    def _call_back(self) -> None:
+        callback, more = self._callback, self._more
+        self._callback = self._more = None
+        callback(self)  # type: ignore[misc]
+        for another in more or ():
+            another(self)
 
 
 def resolved(value: T) -> Promise[T]:

@@ -41,10 +41,10 @@ Wake = Callable[..., object]
 """The same, from another thread (an event loop's `call_soon_threadsafe`)."""
 
 
-class Pending:
-    """A commit on its way: what to write and the promise to settle. Or a job: a function to run in the writer's thread."""
+class Pending(Promise[Any]):
+    """A commit on its way: what to write, and the promise that it is done. Or a job: a function to run in the writer's thread."""
 
-    __slots__ = ("entries", "error", "forgets", "job", "operations", "promise", "result", "shard", "size", "slot")
+    __slots__ = ("entries", "failure", "forgets", "job", "operations", "outcome", "shard", "size", "slot")
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class Pending:
         forgets: bool = False,
         job: Callable[[], Any] | None = None,
     ) -> None:
+        super().__init__()
         self.slot = slot
         self.shard = shard
         self.entries = entries
@@ -65,9 +66,9 @@ class Pending:
         self.forgets = forgets
         """Whether it takes entries away."""
         self.job = job
-        self.promise: Promise[Any] = Promise()
-        self.result: Any = None
-        self.error: BaseException | None = None
+        self.outcome: Any = None
+        """What a job returned; set by the writer's thread."""
+        self.failure: BaseException | None = None
         """Why it failed; set by the writer's thread."""
 
 
@@ -137,23 +138,22 @@ class Batcher:
         self.sizes = Spread(SIZES)
         """Commits of a group."""
 
-    def submit(self, pending: Pending) -> None:
-        """Queue a commit; its promise is rejected with `StoreUnavailable` where the queue is full or closed."""
+    def submit(self, pending: Pending) -> Pending:
+        """Queue a commit; it is rejected with `StoreUnavailable` where the queue is full or closed."""
         if len(self._queue) >= MAX_QUEUED or self._queued_bytes + pending.size > MAX_QUEUED_BYTES or self._closed:
             self.refused += 1
-            pending.promise.reject(StoreUnavailable("the store is closed" if self._closed else "too many commits wait"))
-            return
+            pending.reject(StoreUnavailable("the store is closed" if self._closed else "too many commits wait"))
+            return pending
         self._queue.append(pending)
         self._queued_bytes += pending.size
         if not self._busy and not self._due:
             self._due = True
             self._soon(self._start)
+        return pending
 
     def run(self, job: Callable[[], Any]) -> Promise[Any]:
         """Run a function in the thread, in order with the commits around it; the promise has its value or its exception."""
-        pending = Pending(-1, -1, (), (), 0, False, job)
-        self.submit(pending)
-        return pending.promise
+        return self.submit(Pending(-1, -1, (), (), 0, False, job))
 
     def queued(self) -> int:
         """Commits that wait for the thread."""
@@ -192,7 +192,7 @@ class Batcher:
         self._lane.put(group)
 
     def _finished(self, group: list[Pending]) -> None:
-        failed = {pending.slot for pending in group if pending.error is not None and pending.job is None}
+        failed = {pending.slot for pending in group if pending.failure is not None and pending.job is None}
         behind = self._take_behind(failed) if failed and self._queue else []
         self._settle([*group, *behind], 0)
 
@@ -202,7 +202,7 @@ class Batcher:
         self._queue = deque(pending for pending in self._queue if pending.slot not in failed)
         for pending in behind:
             self._queued_bytes -= pending.size
-            pending.error = StoreUnavailable("an earlier commit of this slot failed")
+            pending.failure = StoreUnavailable("an earlier commit of this slot failed")
         return behind
 
     def _settle(self, group: list[Pending], at: int) -> None:
@@ -211,10 +211,10 @@ class Batcher:
             while at < len(group):
                 pending = group[at]
                 at += 1
-                if pending.error is None:
-                    pending.promise.resolve(pending.result)
+                if pending.failure is None:
+                    pending.resolve(pending.outcome)
                 else:
-                    pending.promise.reject(pending.error)
+                    pending.reject(pending.failure)
         finally:
             if at < len(group):
                 self._soon(self._settle, group, at)
@@ -259,7 +259,7 @@ class Batcher:
             self._write(commits)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             for pending in commits:
-                pending.error = pending.error or _unknown(error)
+                pending.failure = pending.failure or _unknown(error)
         self.seconds.add(perf_counter() - start)
         self.sizes.add(len(commits))
 
@@ -267,9 +267,9 @@ class Batcher:
         if pending.job is None:
             return
         try:
-            pending.result = pending.job()
+            pending.outcome = pending.job()
         except Exception as error:  # noqa: BLE001 - it goes to the one who asked
-            pending.error = error
+            pending.failure = error
 
 
 def _unknown(error: Exception) -> StoreError:

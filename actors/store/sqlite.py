@@ -108,12 +108,10 @@ class SqliteStore:
         if shard not in self._open:
             return rejected(Sealed(f"life {self.life} does not own the shard of slot {slot}"))
         try:
-            pending = self._encode(change, slot, shard)
+            return self._batcher.submit(self._encode(change, slot, shard))
         except StoreError as error:
             # No new data key could be kept: nothing can be sealed, so nothing is stored.
             return rejected(error)
-        self._batcher.submit(pending)
-        return pending.promise
 
     def _encode(self, change: Commit, slot: int, shard: int) -> Pending:
         sealer = self._sealer
@@ -250,7 +248,7 @@ class SqliteStore:
             shard = self._open.get(number)
             if shard is None:
                 for pending in part:
-                    pending.error = Sealed(f"life {self.life} does not own shard {number}")
+                    pending.failure = Sealed(f"life {self.life} does not own shard {number}")
                 continue
             shard.writer.write(part)
             self._tend(shard.writer)

@@ -125,13 +125,13 @@ class ShardWriter:
         accepted: list[Pending] = []
         for pending in part:
             if pending.slot in refused:
-                pending.error = StoreUnavailable("an earlier commit of this slot failed")
+                pending.failure = StoreUnavailable("an earlier commit of this slot failed")
             elif pending.forgets or not pending.entries or self.ledger.admit(self._connection, pending.entries, staged):
                 entries.extend(pending.entries)
                 accepted.append(pending)
             else:
                 refused.add(pending.slot)
-                pending.error = Conflict("an entry with this number is already there")
+                pending.failure = Conflict("an entry with this number is already there")
         if any(pending.forgets for pending in accepted):
             self._write_forgetting(accepted)
         elif accepted:
@@ -218,16 +218,16 @@ class ShardWriter:
 
     def _one_by_one(self, part: Sequence[Pending], error: Exception) -> None:
         if len(part) == 1:
-            part[0].error = Conflict(str(error)) if isinstance(error, sqlite3.IntegrityError) and part[0].forgets else error
+            part[0].failure = Conflict(str(error)) if isinstance(error, sqlite3.IntegrityError) and part[0].forgets else error
             return
         refused: set[int] = set()
         for pending in part:
-            pending.error = None
+            pending.failure = None
             if pending.slot in refused:
-                pending.error = StoreUnavailable("an earlier commit of this slot failed")
+                pending.failure = StoreUnavailable("an earlier commit of this slot failed")
             else:
                 self.write([pending])
-            if pending.error is not None:
+            if pending.failure is not None:
                 refused.add(pending.slot)
 
     def _fold_all(self) -> None:
@@ -256,8 +256,8 @@ class ShardWriter:
 
     def _fail(self, part: Sequence[Pending], error: StoreError) -> None:
         for pending in part:
-            if pending.error is None:
-                pending.error = error
+            if pending.failure is None:
+                pending.failure = error
 
     def _count(self, blob_bytes: int, entries: int, others: int, folds: bool) -> None:
         self.rows += entries + others

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from actors.commands import MAX_BODY_BYTES, MAX_NUMBER, AnyCommand, Post, Pull
 from actors.errors import ChatError
 from actors.events import Entry, Head, Page, Pong
-from gateway.wire import MAX_FRAME_BYTES, NotUtf8, decode, encode, encode_entry, frame_text
+from gateway.wire import MAX_FRAME_BYTES, NotUtf8, decode, encode, frame_text
 from gateway.wire_schema import MODELS, explain, json_schema
 
 POST: dict[str, Any] = {"t": "post", "room": "abcd", "n": 1, "id": "abcdefgh", "body": "hi"}
@@ -214,8 +214,8 @@ def test_the_schema_names_every_frame_and_every_limit() -> None:
 
 def test_an_event_leaves_out_what_holds_its_default() -> None:
     entry = Entry("abcd", 3, 1700, "alice", body="hé")
-    assert encode_entry(entry) == '{"t":"msg","room":"abcd","seq":3,"at":1700,"user":"alice","body":"hé"}'.encode()
-    assert encode(Page(4, "abcd", [entry], 3)) == b'{"t":"page","q":4,"room":"abcd","entries":[' + encode_entry(entry) + b'],"head":3}'
+    assert encode(entry) == '{"t":"msg","room":"abcd","seq":3,"at":1700,"user":"alice","body":"hé"}'.encode()
+    assert encode(Page(4, "abcd", [entry], 3)) == b'{"t":"page","q":4,"room":"abcd","entries":[' + encode(entry) + b'],"head":3}'
     assert encode(Head("abcd", 9)) == b'{"t":"head","room":"abcd","head":9}'
 
 

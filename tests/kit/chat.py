@@ -69,9 +69,12 @@ class Device:
     def emit(self, event: e.Event) -> None:
         self._take(encode(event))
 
-    def push(self, payload: Payload) -> None:
+    def push(self, payload: Payload) -> bool:
+        if self.choked:
+            return False
         for text in payload.framed.splitlines() if payload.framed is not None else [payload.text]:
             self._take(text)
+        return True
 
     def _take(self, text: bytes) -> None:
         if self.close_code is not None:
@@ -114,7 +117,7 @@ class Device:
             self.handle.closed()
 
     def say(self, command: c.Command) -> None:
-        self.handle.command(command)
+        assert self.handle.offer(command)
 
     def of(self, kind: type[Event], room: str | None = None) -> list[Event]:
         """The events of a kind, in order."""

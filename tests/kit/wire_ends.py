@@ -110,12 +110,13 @@ class RecordedSession:
         self.ended = 0
         self._on_command = on_command
 
-    def command(self, command: Command) -> None:
+    def offer(self, command: Command) -> bool:
         self.commands.append(command)
         if isinstance(command, Hello):
             self.port.emit(WELCOME)
         elif self._on_command is not None:
             self._on_command(self.port, command)
+        return True
 
     def closed(self) -> None:
         self.ended += 1

@@ -32,7 +32,7 @@ class Writer:
             raise self.crash
         for pending in group:
             if pending.slot in self.bad:
-                pending.error = Conflict("bad slot")
+                pending.failure = Conflict("bad slot")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_comes_in_while_a_group_is_written_is_the_next_group(batcher: Batch
     assert writer.entered.acquire(timeout=30)
     second = submit(batcher, 3, 4, 5)
     writer.gate.set()
-    turns.settle(*(one.promise for one in [*first, *second]))
+    turns.settle(*(one for one in [*first, *second]))
     assert writer.groups == [[1, 2], [3, 4, 5]]
     assert turns.wakes == 2
 
@@ -80,15 +80,15 @@ def test_promises_are_settled_in_order_inside_one_wake_up(batcher: Batcher, turn
     order: list[tuple[int, int]] = []
     made = submit(batcher, *range(50))
     for one in made:
-        one.promise.when_settled(lambda _, slot=one.slot: order.append((slot, turns.turns)))  # type: ignore[misc]
-    turns.settle(*(one.promise for one in made))
+        one.when_settled(lambda _, slot=one.slot: order.append((slot, turns.turns)))  # type: ignore[misc]
+    turns.settle(*(one for one in made))
     assert [slot for slot, _ in order] == list(range(50))
     assert len({turn for _, turn in order}) == 1
 
 
 def test_a_large_queue_is_written_in_several_groups(batcher: Batcher, writer: Writer, turns: Turns) -> None:
     made = submit(batcher, *range(MAX_GROUP * 2 + 1))
-    assert turns.settle(*(one.promise for one in made)) == [None] * len(made)
+    assert turns.settle(*(one for one in made)) == [None] * len(made)
     assert [len(group) for group in writer.groups] == [MAX_GROUP, MAX_GROUP, 1]
 
 
@@ -100,12 +100,12 @@ def test_a_failure_takes_those_that_wait_behind_it_in_its_slot(batcher: Batcher,
     assert writer.entered.acquire(timeout=30)
     second = submit(batcher, 1, 2, 3, 2)
     writer.gate.set()
-    errors = turns.settle(*(one.promise for one in [*first, *second]))
+    errors = turns.settle(*(one for one in [*first, *second]))
     assert [type(error) for error in errors] == [type(None), Conflict, type(None), StoreUnavailable, type(None), StoreUnavailable]
     assert writer.groups == [[1, 2], [1, 3]]
     writer.bad = set()
     later = submit(batcher, 2)
-    assert turns.settle(later[0].promise) == [None]
+    assert turns.settle(later[0]) == [None]
 
 
 def test_a_callback_that_raises_takes_no_other_along(batcher: Batcher, turns: Turns) -> None:
@@ -114,11 +114,11 @@ def test_a_callback_that_raises_takes_no_other_along(batcher: Batcher, turns: Tu
     def raises(_: object) -> None:
         raise RuntimeError("a handler is broken")
 
-    made[1].promise.when_settled(raises)
+    made[1].when_settled(raises)
     with pytest.raises(RuntimeError, match="a handler is broken"):
-        turns.wait(made[2].promise)
-    turns.wait(made[2].promise)
-    assert turns.settle(submit(batcher, 4)[0].promise) == [None]
+        turns.wait(made[2])
+    turns.wait(made[2])
+    assert turns.settle(submit(batcher, 4)[0]) == [None]
 
 
 def test_beyond_the_bound_commits_are_refused_and_those_before_it_carried_out(
@@ -126,10 +126,10 @@ def test_beyond_the_bound_commits_are_refused_and_those_before_it_carried_out(
 ) -> None:
     monkeypatch.setattr(batcher_module, "MAX_QUEUED", 3)
     made = submit(batcher, 1, 2, 3, 4, 5)
-    errors = turns.settle(*(one.promise for one in made))
+    errors = turns.settle(*(one for one in made))
     assert [type(error) for error in errors] == [type(None)] * 3 + [StoreUnavailable] * 2
     assert batcher.refused == 2
-    assert turns.settle(submit(batcher, 6)[0].promise) == [None]
+    assert turns.settle(submit(batcher, 6)[0]) == [None]
 
 
 def test_the_bound_counts_bytes_too(batcher: Batcher, turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,27 +137,27 @@ def test_the_bound_counts_bytes_too(batcher: Batcher, turns: Turns, monkeypatch:
     made = [pending(1, 600), pending(2, 600), pending(3, 300)]
     for one in made:
         batcher.submit(one)
-    errors = turns.settle(*(one.promise for one in made))
+    errors = turns.settle(*(one for one in made))
     assert [type(error) for error in errors] == [type(None), StoreUnavailable, type(None)]
     big = pending(4, 1000)
     batcher.submit(big)
-    assert turns.settle(big.promise) == [None]
+    assert turns.settle(big) == [None]
 
 
 def test_a_writer_that_crashes_leaves_nobody_waiting(batcher: Batcher, writer: Writer, turns: Turns) -> None:
     writer.crash = ZeroDivisionError("a bug")
     made = submit(batcher, 1, 2)
-    errors = turns.settle(*(one.promise for one in made))
+    errors = turns.settle(*(one for one in made))
     assert [type(error) for error in errors] == [OutcomeUnknown, OutcomeUnknown]
     writer.crash = None
-    assert turns.settle(submit(batcher, 1)[0].promise) == [None]
+    assert turns.settle(submit(batcher, 1)[0]) == [None]
 
 
 def test_jobs_run_in_order_with_the_commits_around_them(batcher: Batcher, writer: Writer, turns: Turns) -> None:
     before = submit(batcher, 1)
     job = batcher.run(lambda: [*writer.groups])
     after = submit(batcher, 2)
-    assert turns.settle(before[0].promise, job, after[0].promise) == [None] * 3
+    assert turns.settle(before[0], job, after[0]) == [None] * 3
     assert job.result() == [[1]]
     assert writer.groups == [[1], [2]]
 
@@ -165,7 +165,7 @@ def test_jobs_run_in_order_with_the_commits_around_them(batcher: Batcher, writer
 def test_a_job_that_raises_fails_alone(batcher: Batcher, turns: Turns) -> None:
     job = batcher.run(lambda: 1 // 0)
     after = submit(batcher, 2)
-    assert [type(error) for error in turns.settle(job, after[0].promise)] == [ZeroDivisionError, type(None)]
+    assert [type(error) for error in turns.settle(job, after[0])] == [ZeroDivisionError, type(None)]
 
 
 def test_closing_writes_what_waits_and_refuses_what_comes(batcher: Batcher, writer: Writer, turns: Turns) -> None:
@@ -173,7 +173,7 @@ def test_closing_writes_what_waits_and_refuses_what_comes(batcher: Batcher, writ
     batcher.close()
     batcher.close()
     late = submit(batcher, 3)
-    errors = turns.settle(*(one.promise for one in [*made, *late]))
+    errors = turns.settle(*(one for one in [*made, *late]))
     assert [type(error) for error in errors] == [type(None), type(None), StoreUnavailable]
     assert writer.groups == [[1, 2]]
 
