@@ -18,9 +18,11 @@ from actors.session_ports import SessionPorts
 class _Handle:
     """The session's mailbox, and its end."""
 
-    __slots__ = ("closed", "offer")
+    __slots__ = ("_activation", "_session", "closed", "offer")
 
     def __init__(self, activation: Activation, session: Session) -> None:
+        self._activation = activation
+        self._session = session
         self.offer: Callable[[Command], bool] = activation.offer
         self.closed = session.closed
 

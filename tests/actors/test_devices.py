@@ -42,7 +42,7 @@ def test_what_nobody_can_have_is_refused_and_names_the_head(command: type[c.Comm
 
 def test_a_position_in_a_room_that_was_not_shown_here_is_looked_up() -> None:
     town, _, bob, room = pair()
-    bob.handle.closed.__self__._heads.clear()
+    bob.handle._session._heads.clear()
     bob.say(c.Ack(room, 1))
     town.settle(10.0)
     assert bob.of(e.Failed) == []
