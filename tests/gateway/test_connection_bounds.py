@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.closing import GOING_AWAY, IDLE, OVERLOADED, TOO_SLOW
 from actors.commands import Command, Ping
+from actors.events import Pong
 from actors.ports import Payload, Port
 from gateway.connection import CLOSE_TIMEOUT_S, HELLO_TIMEOUT_S, OPENING_TIMEOUT_S, PING_INTERVAL_S
 from gateway.connection_flow import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_TURN_BYTES
@@ -57,7 +58,8 @@ def test_a_client_that_leaves_too_much_unread_and_is_owed_more_is_closed() -> No
     line.clock.run()
     assert not line.transport.closed
     line.output()
-    line.connection.push(Payload(b"one more"))
+    assert not line.connection.push(Payload(b"an entry, which it can pull later"))
+    line.connection.emit(Pong(1, 2))  # an answer, which it cannot
     line.clock.run()
     assert ended_with(line) == TOO_SLOW
     line.clock.advance(CLOSE_TIMEOUT_S + 1)
@@ -149,7 +151,9 @@ def test_a_server_without_a_welcome_says_that_it_is_busy() -> None:
             return Quiet()
 
     class Quiet:
-        def command(self, command: Command) -> None: ...
+        def offer(self, command: Command) -> bool:
+            return True
+
         def closed(self) -> None: ...
 
     clock = Clock()
