@@ -60,17 +60,15 @@ class LocalSessions(dict[ActorId, LocalSession]):
             if session is None:
                 far.append((post, seq))
                 continue
-            try:
-                session.accepted(room, post.n, seq, at)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is the session's
-                session.broken(error)
+            _tell_stored(session, room, post.n, seq, at)
         return far
 
     def answer(self, origins: Sequence[str], room: str, numbers: Sequence[int], first: int, at: int) -> None:
         """Tell the sessions of `origins` that are here that their posts `numbers` are stored, as `first` and on; 0: no post."""
         for seq, (origin, n) in enumerate(zip(origins, numbers, strict=True), first):
-            if n:
-                self.accepted(ActorId(origin), room, n, seq, at)
+            session = self.get(ActorId(origin)) if n else None
+            if session is not None:
+                _tell_stored(session, room, n, seq, at)
 
     def deliver(self, targets: Sequence[ActorId], room: str, head: int, texts: Sequence[bytes], senders: Sequence[str]) -> list[ActorId]:
         """Give every target the texts that it did not write; returns those that are not here."""
@@ -126,6 +124,13 @@ class LocalSessions(dict[ActorId, LocalSession]):
             except Exception as error:  # noqa: BLE001
                 session.broken(error)
         return gone
+
+
+def _tell_stored(session: LocalSession, room: str, n: int, seq: int, at: int) -> None:
+    try:
+        session.accepted(room, n, seq, at)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the session's
+        session.broken(error)
 
 
 def _joined(frames: list[bytes]) -> Payload:

@@ -97,7 +97,7 @@ class Outgoing:
 
     def count(self) -> int:
         """How many posts are without an answer."""
-        return sum(len(window.posts) + len(window.held or ()) for window in self._rooms.values())
+        return sum(len(window.posts) + len(window.held or ()) for window in self.rooms.values())
 
     def window(self, room: str) -> Window:
         """The window of a room. `no_such_room` where that cannot be a room's name."""

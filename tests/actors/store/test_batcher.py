@@ -187,7 +187,7 @@ def test_under_load_the_next_group_gathers_for_a_few_turns(batcher: Batcher, wri
     writer.gate.set()
     turns.turn()  # the first group is settled, the next one gathers
     late = submit(batcher, 101)
-    turns.settle(*(one.promise for one in [*first, *waiting, *late]))
+    turns.settle(*(one for one in [*first, *waiting, *late]))
     assert writer.groups[1:] == [[100, 101]]
 
 
@@ -200,7 +200,7 @@ def test_without_load_nothing_gathers(batcher: Batcher, writer: Writer, turns: T
     writer.gate.set()
     turns.turn()
     late = submit(batcher, 101)
-    turns.settle(*(one.promise for one in [*first, *waiting, *late]))
+    turns.settle(*(one for one in [*first, *waiting, *late]))
     assert writer.groups[1:] == [[100], [101]]
 
 
@@ -213,6 +213,6 @@ def test_closing_while_a_group_gathers_writes_what_waits(batcher: Batcher, write
     writer.gate.set()
     turns.turn()
     batcher.close()
-    turns.settle(*(one.promise for one in [*first, *waiting]))
+    turns.settle(*(one for one in [*first, *waiting]))
     assert writer.groups[1:] == [[100]]
     assert [one.error for one in waiting] == [None]
