@@ -32,6 +32,8 @@ from cluster.settings import Settings
 START_LIMIT_S = 90.0
 LEAST_FILES = 4096
 """Fewer files would end Ray itself before it ends chats."""
+STORAGE = "head"
+"""In the data folder's ``run``: what Ray's head knows."""
 LABELS = {"roles": ROLES_LABEL, "zone": ZONE_LABEL, "cells": CELLS_LABEL, "host": HOST_LABEL}
 """What a node may say of itself, and as which label of Ray."""
 
@@ -87,7 +89,7 @@ def start_node(settings: Settings, plan: NodePlan) -> str:
         check_reachable(plan.join)
     try:
         done = subprocess.run(
-            command_for(settings, plan), env={**node_variables(settings), **autoscaler_of(plan.autoscaling)}, cwd="/",
+            command_for(settings, plan), env={**node_variables(settings), **autoscaler_of(plan.autoscaling), **(storage_of(settings) if plan.head else {})}, cwd="/",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=START_LIMIT_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
@@ -127,6 +129,20 @@ def autoscaler_of(file: Path | None) -> dict[str, str]:
     except (ValueError, KeyError, TypeError) as error:
         raise StartProblem(f"{file} is not what `ray up` gives its head.") from error
     return {"RAY_enable_autoscaler_v2": "0"} if provider == "local" else {}
+
+
+def storage_of(settings: Settings) -> dict[str, str]:
+    """The variables with which a head writes down what it knows, so that nodes and cells go on when it is started again after
+    its machine died. Raises `StartProblem` where the folder cannot be made."""
+    if sys.platform != "linux":
+        return {}  # Ray's package has that store for Linux alone
+    folder = settings.data / "run" / STORAGE
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.data.chmod(0o700)
+    except OSError as error:
+        raise StartProblem(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    return {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(folder)}
 
 
 def _told_labels() -> dict[str, str]:

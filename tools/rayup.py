@@ -155,26 +155,38 @@ def prove(made: list[Host], file: Path, tell: Any) -> None:
         raise RuntimeError(f"Ray still runs: {left}")
     tell("ray down: no Ray is left on any host")
     by_hand(made[0], made[1])
-    tell("by hand: a head, a node for scoring that joined it, and Warbler on both")
+    tell("by hand: a head, a node for scoring that joined it, and Warbler on both; the head died and came back, the other cell went on")
 
 
 def by_hand(head: Host, other: Host) -> None:
-    """What `ray up` runs, typed: the second machine is for scoring, and has no door for clients."""
-    head.ssh(f"{WARBLER} node --head --node-address {head.address} --roles edge-chat --zone a")
+    """What `ray up` runs, typed: the second machine is for scoring, and has no door for clients. Then all of Ray on the head's
+    machine is killed and started again."""
+    start_head = f"{WARBLER} node --head --node-address {head.address} --roles edge-chat --zone a"
+    head.ssh(start_head)
     other.ssh(f"{WARBLER} node --join {head.address}:6379 --node-address {other.address} --roles gpu --zone b")
+    before = wait_for_two(head, other)
+    head.ssh("ray stop --force")
+    head.ssh(start_head)
+    after = wait_for_two(head, other)
+    if before[other.address] != after[other.address] or before[head.address] & after[head.address]:
+        raise RuntimeError(f"not the lives that should be: {before}, then {after}")
+    head.ssh(f"{WARBLER} down")
+    for host in (other, head):
+        host.ssh("ray stop")
+
+
+def wait_for_two(head: Host, other: Host) -> dict[str, set[str]]:
+    """Start Warbler; when there are cells for chat on one machine and one for scoring on the other: their lives."""
     head.ssh(f"{WARBLER} up --detach --address {head.address}:6379")
     end = time.monotonic() + LIMIT_S
     while True:
         cells = json.loads(head.ssh(f"{WARBLER} status --json"))["cells"]
         ready = {(cell["node"], cell["zone"], cell["slots"] > 0, cell["port"] > 0) for cell in cells if cell["state"] == "serving"}
         if ready == {(head.address, "a", True, True), (other.address, "b", False, False)}:
-            break
+            return {host.address: {cell["life"] for cell in cells if cell["node"] == host.address} for host in (head, other)}
         if time.monotonic() > end:
             raise RuntimeError(f"not one cell for chat and one for scoring: {cells}")
         time.sleep(1.0)
-    head.ssh(f"{WARBLER} down")
-    for host in (other, head):
-        host.ssh("ray stop")
 
 
 def refused(host: Host) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.problems import StartProblem
-from cluster.ray_node import NodePlan, autoscaler_of, check_reachable, command_for, labels_of, listed, start_node
+from cluster.ray_node import NodePlan, autoscaler_of, check_reachable, command_for, labels_of, listed, start_node, storage_of
 from cluster.settings import Settings
 
 NODES = """
@@ -92,6 +92,18 @@ def test_own_machines_have_the_autoscaler_that_counts_their_head(tmp_path: Path)
         autoscaler_of(file)
     with pytest.raises(StartProblem, match="cannot be read"):
         autoscaler_of(tmp_path / "nowhere")
+
+
+def test_a_head_writes_down_what_it_knows_where_only_this_user_can_read_it(tmp_path: Path) -> None:
+    found = storage_of(Settings(data=tmp_path / "data"))
+    assert found["RAY_gcs_storage"] == "rocksdb"
+    folder = Path(found["RAY_gcs_storage_path"])
+    assert folder.is_dir()
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+    assert storage_of(Settings(data=tmp_path / "data")) == found
+    (tmp_path / "file").touch()
+    with pytest.raises(StartProblem, match="cannot be made"):
+        storage_of(Settings(data=tmp_path / "file"))
 
 
 def test_a_head_that_does_not_answer_is_told_at_once() -> None:
