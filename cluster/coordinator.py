@@ -34,7 +34,7 @@ class Times(NamedTuple):
     tick_s: float = 0.25
     """How often the driver calls `tick`."""
     beat_s: float = 1.0
-    silent_s: float = 3.5
+    silent_s: float = 4.0
     """A cell without a beat for so long is missed."""
     cut_s: float = 3.0
     """A cell that hears so few for so long answers no reads."""
@@ -44,7 +44,7 @@ class Times(NamedTuple):
     """Between two looks at the store."""
     bump_s: float = 1.0
     """How often the holder shows that it has the lease."""
-    run_out_s: float = 3.5
+    run_out_s: float = 4.0
     """A lease that does not change for so long is free."""
     rank_s: float = 0.15
     """By how much each further cell lets those before it take the duty first."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from actors.runtime.view import View, begin_moves, end_drain, end_moves, remove_cells, wanted_moves, withdraw_moves
 from cluster.actions import Action, ChangeView, Drain, EndLife
 from cluster.hearing import Hearing
+from cluster.heat import Heat
+from cluster.loads import Load
 
 if TYPE_CHECKING:
     from cluster.coordinator import Times
@@ -38,6 +40,9 @@ class Duty:
         self._wait_until = self._rest_until = 0.0
         self._retry_at: dict[str, float] = {}
         self._wanted_for = 0
+        self._heat = Heat()
+        self.own_load: Load | None = None
+        """What this cell says of itself; the others' is in their beats."""
         self.ended: dict[str, str] = {}
         """Lives that were ended here, and why."""
 
@@ -132,13 +137,23 @@ class Duty:
         return by is not None and by >= since
 
     def _balance(self, view: View, now: float) -> ChangeView | None:
-        if view.version == self._wanted_for or not self._all_follow(view, now):
+        if not self._all_follow(view, now):
             return None
+        if view.version == self._wanted_for:
+            return self._relieve(view, now)
         moves = wanted_moves(view)[: max(MOVES_AT_ONCE, view.groups // MOVES_SHARE)]
         if moves:
             return ChangeView(begin_moves(view, moves), f"{len(moves)} moves begun")
         self._wanted_for = view.version
         return None
+
+    def _relieve(self, view: View, now: float) -> ChangeView | None:
+        """By measured load, where placement has nothing to move."""
+        loads = {life: beat.load for life, beat in self._hearing.beats.items()}
+        if self.own_load is not None:
+            loads[self._me] = self.own_load
+        change = self._heat.next(view, loads, now)
+        return None if change is None else ChangeView(*change)
 
     def _all_follow(self, view: View, now: float) -> bool:
         """Whether every cell is there and acts on this view; one of an older version, without beats, is taken to."""

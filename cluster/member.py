@@ -231,6 +231,7 @@ class Member:
         self._beats += 1
         core, load, now = self.core, self._body.load(), self._now()
         self.board.note(load, now)
+        core.duty.own_load = load
         view = core.view
         dead = tuple(life for life in core.dead if view is not None and life in view.by_life)
         return say(Beat(core.life, self._beats, core.version, load, core.hearing.heard(now), self._body.released(), dead))

@@ -10,6 +10,9 @@ and nothing depends on the order in which cells came. Given the placement before
 - a cell that leaves: its own groups, each to the next score with room;
 - a cell that joins: the groups that score it higher than their owner, until it is full.
 
+Where all cells name a zone, and there is more than one, no zone is given more than `ZONE_BOUND` times its share while cells of
+another have room: what a zone takes along when it goes is no more than it must be.
+
 No cell has more than `BOUND` times its weighted share of the groups, and none starts with less than its share divided by
 `BOUND` (both rounded in favour of a solution; whoever has a share of one or more gets one).
 """
@@ -27,6 +30,8 @@ SLOTS = 4096
 """Hash buckets, the unit of placement. Stored rows name their slot: the number never changes."""
 BOUND = 1.25
 """No cell owns more than this times its share."""
+ZONE_BOUND = 1.1
+"""No zone is given more than this times its share, as long as that can be had."""
 CACHED_ADDRESSES = 16_384
 """Addresses whose slot is remembered (about 3 MB); beyond it the least recently used is computed again."""
 
@@ -55,26 +60,37 @@ def slots_of(group: int, groups: int) -> range:
 
 
 def place_groups(
-    weights: Mapping[str, float], groups: int, before: Sequence[str | None] = (), fixed: Mapping[int, str] | None = None
+    weights: Mapping[str, float],
+    groups: int,
+    before: Sequence[str | None] = (),
+    fixed: Mapping[int, str] | None = None,
+    zones: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """The name of the cell that each group goes to.
 
     `weights`: cell name -> weight (> 0), in any order. `before`: the placement until now, by group; None or a name that
     is not in `weights` where the owner is gone. `fixed`: groups that somebody decided by hand, exempt from the bounds;
-    a name that is not in `weights` is ignored. Raises `ValueError` for no cells, a weight that is not positive, or a
+    a name that is not in `weights` is ignored. `zones`: cell name -> its zone; they count where every cell has one. Raises `ValueError` for no cells, a weight that is not positive, or a
     number of groups beyond 1 to `SLOTS`.
     """
     if not weights or min(weights.values()) <= 0:
         raise ValueError("placement needs at least one cell, and weights above zero")
     if not 1 <= groups <= SLOTS or len(before) not in (0, groups):
         raise ValueError(f"groups: {groups}, placed before: {len(before)}")
-    return _Placement(weights, groups, before, fixed or {}).solve()
+    return _Placement(weights, groups, before, fixed or {}, zones or {}).solve()
 
 
 class _Placement:
     """One calculation of `place_groups`. Cells go by their names."""
 
-    def __init__(self, weights: Mapping[str, float], groups: int, before: Sequence[str | None], fixed: Mapping[int, str]) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, float],
+        groups: int,
+        before: Sequence[str | None],
+        fixed: Mapping[int, str],
+        zones: Mapping[str, str],
+    ) -> None:
         total = sum(weights.values())
         shares = {name: groups * weights[name] / total for name in sorted(weights)}
         self.weights = weights
@@ -85,6 +101,11 @@ class _Placement:
         self.fixed = {group: name for group, name in fixed.items() if name in weights}
         self.placed: list[str | None] = [None] * groups
         self.load = dict.fromkeys(shares, 0)
+        named = all(zones.get(name) for name in weights)
+        self.zones = {name: zones[name] if named else "" for name in shares}
+        by_zone = {zone: sum(share for name, share in shares.items() if self.zones[name] == zone) for zone in set(self.zones.values())}
+        self.most_of_zone = {zone: max(ceil(share), floor(ZONE_BOUND * share)) for zone, share in by_zone.items()}
+        self.load_of_zone = dict.fromkeys(by_zone, 0)
         self.seeds = {name: stable_hash(f"cell {name}") for name in shares}
         self.score: Callable[[str, int], float] = lru_cache(None)(self._score)
 
@@ -112,9 +133,18 @@ class _Placement:
     def _give(self, group: int, name: str) -> None:
         before = self.placed[group]
         if before is not None:
-            self.load[before] -= 1
+            self._drop(before)
         self.placed[group] = name
         self.load[name] += 1
+        self.load_of_zone[self.zones[name]] += 1
+
+    def _drop(self, name: str) -> None:
+        self.load[name] -= 1
+        self.load_of_zone[self.zones[name]] -= 1
+
+    def _zone_has_room(self, name: str) -> bool:
+        zone = self.zones[name]
+        return self.load_of_zone[zone] < self.most_of_zone[zone]
 
     def _movable(self, owner: str) -> list[int]:
         return [group for group, name in enumerate(self.placed) if name == owner and group not in self.fixed]
@@ -131,7 +161,7 @@ class _Placement:
             mine.sort(key=lambda group: self.score(owner, group) / max(self.score(name, group) for name in others))
             for group in mine[:excess]:
                 self.placed[group] = None
-                self.load[owner] -= 1
+                self._drop(owner)
         return [group for group, name in enumerate(self.placed) if name is None]
 
     def _place(self, orphans: list[int]) -> None:
@@ -139,7 +169,8 @@ class _Placement:
         hungry = sum(max(0, self.least[name] - load) for name, load in self.load.items())
         for left, group in zip(range(len(orphans), 0, -1), orphans, strict=True):
             bound = self.most if left > hungry else self.least
-            name = max((name for name in self.load if self.load[name] < bound[name]), key=lambda name: self.score(name, group))
+            able = [name for name in self.load if self.load[name] < bound[name]]
+            name = max(list(filter(self._zone_has_room, able)) or able, key=lambda name: self.score(name, group))
             hungry -= self.load[name] < self.least[name]
             self._give(group, name)
 
@@ -154,6 +185,8 @@ class _Placement:
             after = self.load[newcomer] + 1
             if gain <= 1 or after > self.most[newcomer]:
                 return
+            if self.zones[owner] != self.zones[newcomer] and not self._zone_has_room(newcomer):
+                continue
             if self.load[owner] / self.weights[owner] > after / self.weights[newcomer]:
                 self._give(group, newcomer)
 

@@ -296,7 +296,8 @@ def _placed(
     names: dict[str | None, str] = {cell.life: cell.name for cell in able}
     # A successor takes what the old life of its cell has.
     before = [name if (name := names.get(owner)) in lives else None for owner in owners]
-    placed = place_groups({cell.name: cell.weight for cell in holders}, len(owners), before, overrides)
+    zones = {cell.name: cell.zone for cell in holders}
+    placed = place_groups({cell.name: cell.weight for cell in holders}, len(owners), before, overrides, zones)
     return tuple(lives[name] for name in placed)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.runtime.actor import ActorId
-from actors.runtime.ring import BOUND, SLOTS, group_of, place_groups, slot_of, slots_of, stable_hash
+from actors.runtime.ring import BOUND, SLOTS, ZONE_BOUND, group_of, place_groups, slot_of, slots_of, stable_hash
 
 
 def cells(count: int, weight: float = 1.0) -> dict[str, float]:
@@ -213,6 +213,40 @@ def test_whatever_comes_and_goes_every_group_has_a_living_cell_within_the_bound(
 
 
 # --- mistakes --------------------------------------------------------------------------------------------------------
+
+
+def in_zones(count: int, zones: int) -> dict[str, str]:
+    """Cells in turn in each of so many zones."""
+    return {name: f"zone-{number % zones}" for number, name in enumerate(cells(count))}
+
+
+@pytest.mark.parametrize(("count", "zones"), [(6, 2), (6, 3), (9, 3), (7, 2)])
+def test_no_zone_is_given_much_more_than_its_share(count: int, zones: int) -> None:
+    where = in_zones(count, zones)
+    load = Counter(where[name] for name in place_groups(cells(count), 512, zones=where))
+    for zone, owned in load.items():
+        assert owned <= ZONE_BOUND * 512 * sum(other == zone for other in where.values()) / count + 1
+
+
+def test_what_a_lost_cell_had_goes_to_its_own_zone_before_another_is_overfilled() -> None:
+    where = in_zones(6, 3)
+    before = place_groups(cells(6), 512, zones=where)
+    left = {name: weight for name, weight in cells(6).items() if name != "cell-1"}
+    after = place_groups(left, 512, before, zones=where)
+    share = Counter(where[name] for name in after)
+    assert where["cell-1"] == "zone-1"
+    assert max(share["zone-0"], share["zone-2"]) <= ZONE_BOUND * 512 * 2 / 5 + 1
+    assert all(now == owner for now, owner in zip(after, before, strict=True) if owner != "cell-1")
+
+
+def test_zones_that_not_all_cells_name_are_ignored() -> None:
+    where = in_zones(6, 2)
+    where.pop("cell-1")
+    assert place_groups(cells(6), 512, zones=where) == place_groups(cells(6), 512)
+
+
+def test_a_zone_alone_changes_nothing() -> None:
+    assert place_groups(cells(6), 512, zones=in_zones(6, 1)) == place_groups(cells(6), 512)
 
 
 def test_impossible_placements_are_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.runtime.codec import pack, unpack
@@ -23,6 +23,7 @@ from actors.runtime.view import (
     end_moves,
     first_view,
     remove_cell,
+    remove_cells,
     replace_cell,
     set_override,
     wanted_moves,
@@ -164,6 +165,48 @@ def test_a_restarted_cell_is_a_new_life_and_gets_the_groups_of_its_name_back() -
     wanted = wanted_moves(again)
     assert {move.to for move in wanted} == {"c.2"}
     assert len({move.group for move in wanted} & before) >= 0.8 * len(before)
+
+
+def settled(view: View) -> View:
+    """The view once everything that is wanted has moved."""
+    moves = wanted_moves(view)
+    return end_moves(begin_moves(view, moves), {move.group for move in moves}) if moves else view
+
+
+def changed_names(before: View, after: View) -> int:
+    """How many groups belong to a cell of another name."""
+    names = [[view.by_life[life].name for life in view.owner_lives if life is not None] for view in (before, after)]
+    return sum(a != b for a, b in zip(*names, strict=True))
+
+
+@given(st.integers(1, 10), st.sampled_from([64, 512, SLOTS]), st.data())
+@settings(max_examples=40, deadline=None)
+def test_adding_or_removing_one_of_n_cells_moves_few_slots(count: int, groups: int, data: st.DataObject) -> None:
+    names = data.draw(st.lists(st.integers(0, 99), min_size=count + 1, max_size=count + 1, unique=True))
+    cells = [cell(f"cell-{number}") for number in names]
+    before = settled(first_view(cells[:-1], groups))
+    joined = settled(add_cells(before, cells[-1:]))
+    assert wanted_moves(joined) == []
+    assert changed_names(before, joined) <= groups * (1 / (count + 1) + 0.1)
+    removed = settled(remove_cell(joined, data.draw(st.sampled_from(cells)).life))
+    assert wanted_moves(removed) == []
+    assert changed_names(joined, removed) <= groups * (1 / (count + 1) + 0.1)
+
+
+@given(st.integers(2, 6), st.data())
+@settings(max_examples=25, deadline=None)
+def test_several_lives_that_leave_at_once_give_nothing_to_each_other(count: int, data: st.DataObject) -> None:
+    cells = [cell(f"cell-{number}") for number in range(count)]
+    view = settled(first_view(cells, 64))
+    gone = data.draw(st.lists(st.sampled_from([c.life for c in cells]), min_size=1, max_size=count - 1, unique=True))
+    left = remove_cells(view, gone)
+    assert left.version == view.version + 1
+    assert not set(left.owner_lives) & set(gone)
+    assert left.undrained == tuple(gone)
+    assert remove_cells(view, gone, drained=True).undrained == ()
+    assert [owner for owner, before in zip(left.owner_lives, view.owner_lives, strict=True) if before not in gone] == [
+        before for before in view.owner_lives if before not in gone
+    ]
 
 
 def test_two_living_cells_of_one_name_or_life_are_refused() -> None:
