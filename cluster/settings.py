@@ -228,10 +228,11 @@ class Settings(BaseModel):
         return "ws" + url.removeprefix("http") + "/ws"
 
     def on_node(self, public_host: str) -> Self:
-        """The same on a node that clients reach by a name of its own; empty: it has none."""
+        """The same on a node that clients reach by a name of its own; empty: it has none. Ports of cells are named where they are fixed."""
         if not public_host or not self.port:
             return self
-        return self.model_copy(update={"public_url": f"{self.scheme}://{public_host}:{self.port}"})
+        cells = f"{self.scheme}://{public_host}:{{port}}" if self.edge_port > 0 and not self.edge_url else self.edge_url
+        return self.model_copy(update={"public_url": f"{self.scheme}://{public_host}:{self.port}", "edge_url": cells})
 
     @property
     def scheme(self) -> str:

@@ -140,6 +140,15 @@ def test_a_node_with_a_public_name_is_an_edge_of_its_own() -> None:
     assert settings.model_copy(update={"port": 0}).on_node("one.example").edge_urls(8440) == ("wss://chat.example/ws",)
 
 
+def test_cells_of_a_node_are_named_by_their_ports_where_these_are_fixed() -> None:
+    free = Settings(host="0.0.0.0").on_node("one.example")
+    assert free.edge_url_of("cell-ab12c-2", 8440, 41000) == "ws://one.example:8440/ws"
+    fixed = Settings(host="0.0.0.0", edge_port=8441).on_node("one.example")
+    port = fixed.own_port("cell-ab12c-2")
+    assert port == 8442
+    assert fixed.edge_url_of("cell-ab12c-2", 8440, port) == "ws://one.example:8442/ws"
+
+
 @pytest.mark.parametrize(
     ("given", "url"),
     [
