@@ -50,6 +50,8 @@ class CellStats(TypedDict):
     uptime_s: float
     draining: bool
     """Whether it is to be emptied."""
+    has_duty: bool
+    """Whether it is the coordinator, as far as it knows."""
     drained: bool
     """Whether it is empty then: it may end."""
     edge_url: str

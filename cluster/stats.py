@@ -41,5 +41,6 @@ def cell_stats(app: CellApp) -> CellStats:
         draining=app.is_draining,
         drained=app.is_drained,
         edge_url=app.doors.edge_url,
+        has_duty=app.member is not None and app.member.has_duty,
         at=time.monotonic(),
     )

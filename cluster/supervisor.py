@@ -28,6 +28,7 @@ REPORT_LIMIT_S = 2.0
 """How long a cell is given to take a report."""
 SEAL_LIMIT_S = 10.0
 """A reported death that no cell has dealt with by then is dealt with here."""
+FIND_TRIES = 3
 LOOK_S = 0.2
 """Between two looks whether it has been."""
 BEAT_S = 1.0
@@ -195,7 +196,7 @@ class Supervisor:
         for life in self._membership.unsealed():
             info = infos.get(life)
             child = self.children.get(info.name) if info is not None else None
-            found = await self._hands.find(child.name, life) if child is not None else None
+            found = await self._find(child.name, life) if child is not None else None
             if child is None or found is None:
                 await self._hands.kill(life, self._membership.process(life))
                 dead.append(life)
@@ -206,6 +207,14 @@ class Supervisor:
             await self._see_out(life, "its supervisor did not find it alive")
         for life in set(infos) - set(self._membership.unsealed()):
             self._membership.leave(life)
+
+    async def _find(self, name: str, life: str) -> CellPort | None:
+        """More than once: a healthy cell that is slow to answer once is not to be ended for it."""
+        for _ in range(FIND_TRIES):
+            found = await self._hands.find(name, life)
+            if found is not None:
+                return found
+        return None
 
     # --- one cell ----------------------------------------------------------------------------------------------------
 
