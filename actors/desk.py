@@ -115,4 +115,5 @@ class Desk(Actor):
     def on_view(self, message: ViewChanged) -> None:
         """Relays of dead cells are gone; those of rooms that moved away subscribe there."""
         self._interest.drop_lives(message.dead)
-        self._interest.keep(lambda room: self._places.owns(actor_id("room", room)))
+        # By the view and not by what is open: slots may be closed for a move that is withdrawn.
+        self._interest.keep(lambda room: self._places.life_for(actor_id("room", room)) == self._places.life)

@@ -135,7 +135,8 @@ class Routes(Actor):
     def on_view(self, message: ViewChanged) -> None:
         """Dead edges have no sessions; what moved away is another table's."""
         self._table.drop_lives(set(message.dead))
-        self._table.keep(self._owned)
+        # By the view and not by what is open: slots may be closed for a move that is withdrawn, and nobody announces anew then.
+        self._table.keep(lambda user: self._places.life_for(actor_id("user", user)) == self._places.life)
 
     @handles(LinkLost)
     def on_link_lost(self, message: LinkLost) -> None:
