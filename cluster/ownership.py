@@ -20,6 +20,7 @@ from actors.runtime.promise import Promise
 from actors.runtime.ring import slots_of
 from actors.runtime.scheduler import Scheduler
 from actors.runtime.view import View
+from actors.store.shards import NotReleased
 from actors.store.store import Sealed, StoreError
 from gateway.logs import event_log
 
@@ -170,14 +171,26 @@ class Ownership:
         assert view is not None
         version = view.version
         await self._chat.cell.close_slots(slots_of(group, view.groups))
-        try:
-            await self._store.release_shard(group)
-        except StoreError as error:
-            # The file is closed in any case; where its row still names this life, whoever is next has to wait for the seal.
-            _log.warning("group_not_given_back", group=group, reason=str(error))
+        retry_s, again = RETRY_S[0], False
+        while not self._closed and not await self._released_by_store(group, again):
+            await pause(self._scheduler, retry_s)
+            retry_s, again = min(2 * retry_s, RETRY_S[1]), True
         del self._held[group]
         self._stale.discard(group)
         self._let_go[group] = version
+
+    async def _released_by_store(self, group: int, again: bool) -> bool:
+        """Whether the group names this life no longer: as long as it does, nobody else can take it."""
+        try:
+            if again:  # after a failure it may be closed and still be ours
+                await self._store.take_shard(group)
+            await self._store.release_shard(group)
+        except (Sealed, NotReleased):
+            return True  # it is nobody's, or somebody else's already
+        except StoreError as error:
+            _log.warning("group_not_given_back", group=group, reason=str(error))
+            return False
+        return True
 
     def _note(self, group: int, released: bool) -> None:
         """The group is as it is wanted."""

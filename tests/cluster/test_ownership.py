@@ -108,6 +108,21 @@ def test_what_moves_is_let_go_and_told_and_nothing_else_is_touched() -> None:
     assert scene.shelf.log.count("release 2") == 1
 
 
+def test_a_group_that_the_store_did_not_take_back_is_given_back_again_and_not_let_go_before() -> None:
+    scene = Scene()
+    scene.adopt(ALONE)
+    both = scene.adopt(BOTH)
+    scene.shelf.errors = {2: StoreUnavailable("the disk is away")}
+    moving = scene.adopt(begin_moves(both, [Move(2, "b.1")]))
+    scene.clock.advance(3.0)
+    assert scene.ownership.released == ()
+    assert 2 in scene.shelf.held
+    scene.shelf.errors.clear()
+    scene.clock.advance(3.0)
+    assert scene.ownership.released == ((2, moving.version),)
+    assert scene.open_groups() == scene.shelf.held == {0, 1, 3}
+
+
 def test_a_withdrawn_move_opens_the_group_again() -> None:
     scene = Scene()
     scene.adopt(ALONE)
