@@ -32,6 +32,7 @@ bench: environment  ## the table of figures, as multiples of a bare relay
 
 soak: environment   ## rounds of killing under load
 	$(ENV)/python -m pytest -m slow tests/faults $(TESTS)
+	$(ENV)/python -m tests.simulation --minutes 60
 
 rayup: environment  ## `ray up` against three hosts made of name spaces on this machine; root only
 	$(ENV)/python tools/rayup.py

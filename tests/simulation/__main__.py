@@ -26,12 +26,15 @@ def main(arguments: list[str]) -> int:
     parser = ArgumentParser(prog="python -m tests.simulation", description=__doc__.split("\n", maxsplit=1)[0] if __doc__ else "")
     parser.add_argument("seed", type=int, nargs="?")
     parser.add_argument("--bug", choices=sorted(PLANTED), help="plant this bug first")
+    parser.add_argument("--find", choices=sorted(PLANTED), help="the first seed that finds this bug")
     parser.add_argument("--follow", action="store_true", help="show every step of every message")
     parser.add_argument("--hash", action="store_true", help="print the hash of the trace alone")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--start", type=int, default=None, help="the first seed, without one: drawn from the time")
     options = parser.parse_args(arguments)
     logging.disable(logging.CRITICAL)
+    if options.find is not None:
+        options.bug, options.start = options.find, 0
     return _many(options) if options.seed is None else _one(options)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
 from actors import commands as c
-from actors.runtime.view import View, ViewError, set_override
+from actors.runtime.view import View, set_override
 from actors.store.rows import EntryRow
 from actors.store.store import Commit, OutcomeUnknown, StoreUnavailable
+from cluster.beats import ViewFrame, say
 from tests.simulation.cell import SimCell
 from tests.simulation.device import SimDevice
 from tests.simulation.stock import USERS, stock
@@ -38,8 +40,8 @@ class Director:
         self.faults: dict[str, Callable[[], None]] = {
             "crash": self.crash, "power": self.power, "freeze": self.freeze, "accuse": self.accuse,
             "trap": self.trap, "cut": self.cut, "one way": self.cut_one_way, "drop": self.drop_link, "slow links": self.slow_links,
-            "control": self.lose_control, "slow store": self.slow_store, "store away": self.store_away, "fail": self.fail_commit,
-            "clock": self.jump, "bug": self.crash_actor, "move": self.move, "hang up": self.hang_up, "stall": self.stall,
+            "stale view": self.stale_view, "slow store": self.slow_store, "store away": self.store_away, "fail": self.fail_commit,
+            "clock": self.jump, "bug": self.crash_actor, "move": self.move, "lost answer": self.lose_answer, "hang up": self.hang_up, "stall": self.stall,
             "choke": self.choke, "off": self.off,
         }  # fmt: skip
         some = chance.sample(sorted(self.faults), chance.randint(2, 7))
@@ -73,13 +75,13 @@ class Director:
         world.history.fault("the last one")
         world.note("director", "everything is mended")
         world.disk.on_write = None
-        world.slow_links = world.lost_control = 0.0
-        world.late_control_s = 0.05
+        world.slow_links = 0.0
         for a, b in list(world.cuts):
             world.heal(a, b)
         for cell in world.cells.values():
             cell.store.slowness, cell.store.is_down = 1.0, False
             cell.store.failures.clear()
+            cell.registry.loses_answer = False
             world.thaw(cell)
         for device in world.devices:
             line = device.line
@@ -185,7 +187,7 @@ class Director:
     def _freeze_and_accuse(self, life: str) -> None:
         if life in self.world.cells:
             self.world.freeze(self.world.cells[life], self.chance.uniform(0.5, 8.0))
-            self.world.give_up(life, self.chance.uniform(0.0, 3.0))
+            self._accuse_later(life, 3.0)
 
     def freeze(self) -> None:
         """A process stands still, and may be taken for dead."""
@@ -194,12 +196,21 @@ class Director:
         if cell is not None:
             self.world.freeze(cell, seconds)
             if seconds > 2.0 and self.chance.random() < 0.8:
-                self.world.give_up(cell.life, self.chance.uniform(0.0, seconds + 1.0))
+                self._accuse_later(cell.life, seconds + 1.0)
 
     def accuse(self) -> None:
         """A healthy cell is taken for dead."""
-        if len(self.world.cells) > 1:
-            self._with_cell(lambda cell: self.world.give_up(cell.life))
+        self._with_cell(lambda cell: self._accuse_later(cell.life, 0.0))
+
+    def _accuse_later(self, life: str, most_s: float) -> None:
+        self.later(0.0, most_s, self._accuse, life)
+
+    def _accuse(self, life: str) -> None:
+        others = [cell for cell in self.world.cells.values() if cell.life != life and cell.is_open]
+        if others and not self._over:
+            by = self.chance.choice(others)
+            self.world.note(by.name, "is told that {} is dead", life)
+            by.clock.soon(by.member.report_death, life, "planned")
 
     def cut(self) -> None:
         """Two cells do not hear each other."""
@@ -229,9 +240,15 @@ class Director:
         self.world.slow_links = self.chance.choice((0.01, 0.1, 1.0))
         self.later(0.2, 4.0, setattr, self.world, "slow_links", 0.0)
 
-    def lose_control(self) -> None:
-        """Views and questions are lost, or come late and in any order."""
-        self.world.lost_control, self.world.late_control_s = self.chance.uniform(0.0, 0.6), self.chance.choice((0.05, 1.0, 6.0))
+    def stale_view(self) -> None:
+        """A view that was stored long ago arrives."""
+        by = self.a_cell()
+        if by is not None and self.world.disk.views:
+            data = self.chance.choice(self.world.disk.views)
+            body = say(ViewFrame(View.decode(data).version, data))
+            for cell in self.world.cells.values():
+                if cell is not by:
+                    cell.clock.soon(cell.member.control, by.life, body)
 
     def slow_store(self) -> None:
         """A disk is slow for a while."""
@@ -280,18 +297,26 @@ class Director:
         self._with_cell(begin)
 
     def move(self) -> None:
-        """A group is to live elsewhere."""
-        version, data = self.world.disk.view
-        if not version:
-            return
-        view = View.decode(data)
-        group, names = self.chance.randrange(view.groups), sorted(cell.name for cell in view.cells)
-        try:
-            changed = set_override(view, group, self.chance.choice([*names, None]))
-        except ViewError:
-            return
-        if self.world.disk.change_view(version, changed.encode()):
-            self.world.note("director", "view {} wants group {} at {}", changed.version, group, changed.overrides.get(group))
+        """A group is to live elsewhere: somebody beside the coordinator changes the view."""
+
+        def begin(cell: SimCell) -> None:
+            view = cell.member.core.view
+            if view is None or cell.clock.is_frozen:
+                return
+            group, names = self.chance.randrange(view.groups), sorted(cell.name for cell in view.cells)
+            to = self.chance.choice([*names, None])
+            self.world.note(cell.name, "wants group {} at {}", group, to)
+            cell.member.change(partial(set_override, group=group, name=to))
+
+        self._with_cell(begin)
+
+    def lose_answer(self) -> None:
+        """The next change of view or lease is done, and whoever made it does not hear so."""
+
+        def begin(cell: SimCell) -> None:
+            cell.registry.loses_answer = True
+
+        self._with_cell(begin)
 
     # --- faults of devices -----------------------------------------------------------------------------------------------
 

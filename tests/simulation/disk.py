@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from actors.store.shards import NotReleased, shard_of
 from actors.store.store import Commit, Conflict, Sealed
+from cluster.registry import Lease
 from tests.kit.memory import MemoryDisk, Undo
 
 LEDGER = 8
@@ -37,6 +38,9 @@ class Disk:
         self.lost_in_drain = 0
         """Commits of the dead whose place somebody else had taken: none, unless something opened too early."""
         self.view: tuple[int, bytes] = (0, b"")
+        self.views: list[bytes] = []
+        """All that were ever stored."""
+        self.lease = Lease()
         self.on_write: Callable[[str, Commit], None] | None = None
         """Called with each commit that was written."""
         self.undrained: dict[str, list[Commit]] = {}
@@ -146,4 +150,12 @@ class Disk:
         if self.view[0] != expected:
             return False
         self.view = (expected + 1, data)
+        self.views.append(data)
+        return True
+
+    def change_lease(self, before: Lease, after: Lease) -> bool:
+        """Store the next lease, if the stored one is still this."""
+        if self.lease != before:
+            return False
+        self.lease = after
         return True

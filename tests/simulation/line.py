@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import commands as c
 from actors import events as e
+from actors.closing import OVERLOADED
 from actors.errors import ChatError
 from actors.ports import Payload, SessionHandle
 from tests.kit.chat import encode
@@ -139,8 +140,8 @@ class SimLine:
             self.close(BROKEN, "")
 
     def _command(self, command: c.Command) -> None:
-        if self._handle is not None:
-            self._handle.command(command)
+        if self._handle is not None and not self._handle.offer(command):
+            self.close(OVERLOADED, "")
 
     def _answer_ping(self) -> None:
         self._at_device(self._heard)

@@ -101,8 +101,7 @@ class SimStore:
         if shard not in self._owned:
             return rejected(Sealed(f"life {self.life} does not own the shard of slot {change.slot}"))
         pending = Pending(change.slot, shard, (), [change], 100)  # type: ignore[list-item]
-        self._batcher.submit(pending)
-        return pending.promise
+        return self._batcher.submit(pending)
 
     def _write(self, group: Sequence[Pending]) -> None:
         error, done = self.failures.popleft() if self.failures else (None, True)
@@ -110,8 +109,8 @@ class SimStore:
             error, done = StoreUnavailable("the disk is away"), False
         failed: set[int] = set()
         for pending in group:
-            pending.error = self._carry_out(pending, error, done, failed)
-            if pending.error is not None:
+            pending.failure = self._carry_out(pending, error, done, failed)
+            if pending.failure is not None:
                 failed.add(pending.slot)
 
     def _carry_out(self, pending: Pending, error: StoreError | None, done: bool, failed: set[int]) -> StoreError | None:

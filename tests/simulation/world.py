@@ -10,7 +10,6 @@ from actors.kinds import wire_messages
 from actors.ports import Trace as Follower
 from actors.runtime.actor import ActorId
 from actors.runtime.codec import Codec
-from actors.runtime.promise import Promise
 from actors.runtime.view import View
 from cluster.bench.history import History
 from tests.kit.clock import Clock
@@ -19,7 +18,6 @@ from tests.simulation.cell import SimCell
 from tests.simulation.device import SimDevice
 from tests.simulation.disk import Disk
 from tests.simulation.line import SimLine
-from tests.simulation.steward import Lease, Steward
 from tests.simulation.stock import DEVICES, USERS, stock
 from tests.simulation.trace import Trace
 
@@ -39,22 +37,20 @@ class World:
         self.note = self.trace.note
         self.history = History()
         self.disk = Disk(stock().disk.copy(), SHARDS)
-        self.lease = Lease()
         self.network = Network(self.clock, _CODEC, delay=0.0005)
         self.network.jitter = self._jitter
         self.broken: list[str] = []
         """What must never happen, beside what the history says."""
         self.slow_links = 0.0
         """Seconds that a frame between cells may take beyond the usual."""
-        self.lost_control = 0.0
-        """How often a message of the control plane is lost; others may be late."""
-        self.late_control_s = 0.05
         self.follow: Callable[[str], Follower | None] = lambda name: None
         """Who follows messages through a cell: nobody, unless a replay wants to see it."""
         self.cells: dict[str, SimCell] = {}
         """Living processes, by life."""
-        self.given_up: dict[str, float] = {}
-        """Lives that the control plane takes for dead, and since when it may."""
+        self.seen_dead: set[str] = set()
+        """Lives whose process is gone, where others can see that; of a machine without power they cannot."""
+        self.reaches_processes = self.chance.random() < 0.5
+        """Whether a process can be killed before its life is sealed."""
         self.cuts: set[tuple[str, str]] = set()
         self._lives = 0
         self.devices = [SimDevice(self, self.history, user, device, Random(self.chance.random())) for user in USERS for device in DEVICES]
@@ -68,7 +64,6 @@ class World:
         cell = SimCell(self, name, life)
         self.cells[life] = cell
         self.note(name, "starts as {}", life)
-        Steward(self, cell, Random(self.chance.random()))
 
     def crash(self, cell: SimCell, *, power: bool, why: str) -> None:
         """The process is gone; with its power goes what it had not synced."""
@@ -84,30 +79,29 @@ class World:
         for line in self.lines():
             if line.cell is cell:
                 line.die_with_cell(self.chance.uniform(0.0, 2.0) if power else 0.0)
-        self.give_up(cell.life, self.chance.uniform(0.0, 1.5))
+        else:
+            self.seen_dead.add(cell.life)
         self.clock.later(self.chance.uniform(*RESTART_S), self.start, cell.name)
 
     def exit(self, cell: SimCell, why: str) -> None:
         """A process ends itself."""
         self.crash(cell, power=False, why=why)
 
-    def give_up(self, life: str, after: float = 0.0) -> None:
-        """The control plane takes a life for dead from then on, rightly or not."""
-        self.given_up.setdefault(life, self.clock.now() + after)
+    def end_life(self, by: SimCell, life: str) -> None:
+        """A life is sealed; its process is killed before, where it can be reached. Else it goes on with old ideas."""
+        cell = self.cells.get(life)
+        if cell is not None and self.reaches_processes:
+            self.crash(cell, power=False, why=f"ended by {by.name}")
+        if life not in self.disk.sealed:
+            self.note(by.name, "seals {}", life)
+            self.disk.seal(life)
 
-    def is_given_up(self, life: str) -> bool:
-        """Whether a life is to be sealed and left out."""
-        at = self.given_up.get(life)
-        return at is not None and at <= self.clock.now()
-
-    def joining(self, view: View | None, seen_by: SimCell) -> list[SimCell]:
-        """Processes that wait for their place in a view, and can be heard of."""
-        known = view.by_life if view is not None else {}
-        return [
-            cell
-            for cell in self.cells.values()
-            if cell.life not in known and cell.life not in self.disk.sealed and not cell.clock.is_frozen and not cell.store.is_down
-        ]
+    def view_stored(self, by: SimCell, data: bytes) -> None:
+        """The stored view is another one."""
+        view = View.decode(data)
+        owners = ",".join(life or "-" for life in view.owner_lives)
+        moves = ",".join(f"{move.group}>{move.to}" for move in view.moves)
+        self.note(by.name, "stores view {}: {} moves {}", view.version, owners, moves or "none")
 
     def freeze(self, cell: SimCell, seconds: float) -> None:
         """The process stands still and then goes on with what it believed."""
@@ -124,39 +118,12 @@ class World:
             self.network.speak(cell.life)
             cell.clock.thaw()
 
-    # --- the control plane: views and questions, lost or late, in no order -----------------------------------------------
-
-    def spread(self, by: SimCell, data: bytes) -> None:
-        """Tell everybody of a stored view."""
-        for cell in list(self.cells.values()):
-            self.send(by, cell, cell.take_view, data)
-
-    def send(self, by: SimCell, to: SimCell, callback: Callable[..., Any], *args: Any) -> None:
-        """Something that one cell asks of another one's process."""
-        if self.chance.random() >= self.lost_control and not self.network.is_broken(by.life, to.life):
-            delay = 0.001 + self.chance.random() ** 4 * self.late_control_s
-            self.clock.later(delay, to.clock.soon, callback, *args)
-
-    def ask_release(self, by: SimCell, life: str, groups: list[int], version: int, released: Callable[[list[int]], None]) -> None:
-        """Ask an owner to let groups go."""
-        owner = self.cells.get(life)
-        if owner is not None:
-            self.send(by, owner, self._release, owner, by, groups, version, released)
-
-    def _release(self, owner: SimCell, by: SimCell, groups: list[int], version: int, released: Callable[[list[int]], None]) -> None:
-        def answer(promise: Promise[None]) -> None:
-            if promise.error is None:
-                self.note(owner.name, "has released {}", groups)
-                self.send(owner, by, released, groups)
-
-        owner.release(groups, version).when_settled(answer)
-
     # --- devices -----------------------------------------------------------------------------------------------------
 
     def an_edge(self, chance: Random) -> SimCell | None:
         """Some cell that takes connections."""
-        names = [cell for cell in self.cells.values() if cell.chat.view is not None and cell.life in cell.chat.view.by_life]
-        return chance.choice(names) if names else None
+        edges = [cell for cell in self.cells.values() if cell.is_open]
+        return chance.choice(edges) if edges else None
 
     def lines(self) -> list[SimLine]:
         """All connections that devices have."""
@@ -190,7 +157,3 @@ class World:
         self.note(cell.name, "{} {}: {}", what, address, type(error).__name__)
         if what in ("crashed", "set_aside", "unhandled", "stop_failed") and not str(error).startswith("planned"):
             self.broken.append(f"{cell.name} {what} {address}: {error!r}")
-
-    def fault_of_ours(self, text: str, error: BaseException | None) -> None:
-        """Something raised that nobody expects."""
-        self.broken.append(text)
