@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from actors.store.ledger import insert
+from actors.store.ledger import fold_all, insert
 from actors.store.opening import connect, explain
 from actors.store.rows import EntryRow, Row
 from actors.store.schema import entry_values, table_of
@@ -46,6 +46,10 @@ def _open(folder: Path, shard: int) -> sqlite3.Connection:
     if owner:
         connection.close()
         raise NotReleased(f"life {owner} owns shard {shard}")
+    # Entries of the ledger lie below those that come now, in the table too.
+    connection.execute("BEGIN IMMEDIATE")
+    fold_all(connection)
+    connection.execute("COMMIT")
     # The log alone carries durability until the last checkpoint, which comes with closing and is synced.
     connection.execute("PRAGMA wal_autocheckpoint=20000")
     return connection

@@ -39,7 +39,7 @@ class ShardWriter:
     """One shard file, open for one life. All methods but `ledger.rows` belong to the writer's thread."""
 
     def __init__(self, path: Path, life: str) -> None:
-        """Open the file, make `life` its owner and fold what the ledger holds. Raises `Sealed`, `NotReleased`, `CannotOpen`."""
+        """Open the file, make `life` its owner and read what the ledger holds. Raises `Sealed`, `NotReleased`, `CannotOpen`."""
         self.path = path
         self.life = life
         self.ledger = Ledger()
@@ -55,7 +55,7 @@ class ShardWriter:
             self._connection.execute("PRAGMA wal_autocheckpoint=0")
             migrate(self._connection, path)
             shards.take(self._connection, life)
-            self._fold_all()
+            self.ledger.load(self._connection)
         except sqlite3.Error as error:
             self._connection.close()
             raise explain(error, path) from error
@@ -89,10 +89,8 @@ class ShardWriter:
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def release(self) -> None:
-        """Nobody owns the shard any more; close it."""
+        """Nobody owns the shard any more; close it. The next owner reads the ledger: folding it here would keep that one waiting."""
         try:
-            if not self._unsettled:
-                self._fold_all()
             shards.release(self._connection, self.life)
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
@@ -229,15 +227,6 @@ class ShardWriter:
                 self.write([pending])
             if pending.failure is not None:
                 refused.add(pending.slot)
-
-    def _fold_all(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            fold_all(self._connection)
-            self._connection.execute("COMMIT")
-            self.ledger.clear()
-        finally:
-            self._roll_back()
 
     def _check_owner(self) -> None:
         if self._connection.execute("SELECT life FROM owner").fetchone()[0] != self.life:

@@ -46,3 +46,13 @@ def test_loading_the_same_entries_again_changes_none(tmp_path: Path) -> None:
         bulk_load(tmp_path, 1, sealer, [(1, entry(1, "second")), (1, entry(2, "next"))])
         rows = warehouse.wait(warehouse.store().entries_after(1, entry(1).room, 0, 10))
         assert [row.body for row in rows] == ["first", "next"]
+
+
+def test_entries_that_a_server_left_in_its_ledger_come_before_what_is_loaded(tmp_path: Path) -> None:
+    with Warehouse(tmp_path) as warehouse:
+        store = warehouse.store("a")
+        put(warehouse, store, entry(1, "said"), slot=1)
+        warehouse.wait(store.release_shard(0))
+        bulk_load(tmp_path, 1, Sealer(MASTER, warehouse.cluster), [(1, entry(2, "loaded"))])
+        rows = warehouse.wait(warehouse.store("b").entries_after(1, entry(1).room, 0, 10))
+        assert [row.body for row in rows] == ["said", "loaded"]

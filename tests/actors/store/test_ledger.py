@@ -9,12 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from actors.store import ledger as ledger_module
 from actors.store.checkpoints import LONG_PAGES
-from actors.store.ledger import FOLD_BYTES, FOLD_ENTRIES, Ledger, insert
+from actors.store.ledger import FOLD_BYTES, Ledger, insert, pack
 from actors.store.schema import ENTRIES, LEDGER, EntryValues
 from actors.store.store import Commit
 from tests.actors.store.samples import SLOT, entry
 from tests.kit.warehouse import Warehouse
+
+GENERATION = 4096
+"""Entries of a generation here: a small one tells as much."""
+
+
+@pytest.fixture(autouse=True)
+def small_generations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "FOLD_ENTRIES", GENERATION)
 
 
 @pytest.fixture
@@ -34,7 +43,7 @@ def append(connection: sqlite3.Connection, ledger: Ledger, entries: list[EntryVa
     """What the writer does with a group."""
     staged: dict[str, int] = {}
     assert ledger.admit(connection, entries, staged)
-    key = connection.execute("INSERT INTO ledger (entries) VALUES (x'00')").lastrowid or 0
+    key = connection.execute("INSERT INTO ledger (entries) VALUES (?)", (pack(entries),)).lastrowid or 0
     if folds := ledger.due():
         ledger.fold(connection)
     if folds:
@@ -70,17 +79,53 @@ def test_the_overlay_and_the_ledger_stay_bounded(connection: sqlite3.Connection)
         if seq % 500 == 0:
             most_rows = max(most_rows, len(ledger.rows("busy")))
             most_blobs = max(most_blobs, connection.execute("SELECT count(*) FROM ledger").fetchone()[0])
-    assert FOLD_ENTRIES <= most_rows <= 2 * FOLD_ENTRIES
-    assert FOLD_ENTRIES <= most_blobs <= 2 * FOLD_ENTRIES
+    assert GENERATION <= most_rows <= 2 * GENERATION
+    assert GENERATION <= most_blobs <= 2 * GENERATION
 
 
 def test_large_entries_are_folded_by_their_bytes(connection: sqlite3.Connection) -> None:
     ledger = Ledger()
-    for seq in range(1, 2000):
+    for seq in range(1, 4000):
         append(connection, ledger, [values("busy", seq, 16_384)])
     rows = ledger.rows("busy")
     assert sum(len(row[3]) for row in rows) <= 3 * FOLD_BYTES
     assert len(stored(connection)) > 1000
+
+
+def test_the_next_owner_reads_what_is_not_folded_and_goes_on(connection: sqlite3.Connection) -> None:
+    ledger, heads = Ledger(), dict.fromkeys((f"room{number}" for number in range(40)), 0)
+
+    def post(count: int) -> None:
+        for _ in range(count):
+            for room in heads:
+                heads[room] += 1
+            append(connection, ledger, [values(room, head) for room, head in heads.items()])
+
+    post(GENERATION // len(heads) + 20)
+    before = stored(connection)
+    assert 0 < len(before) < GENERATION, "a generation is being folded, another one grows"
+    ledger = Ledger()
+    ledger.load(connection)
+    assert stored(connection) == before, "taking over writes nothing"
+    for room, head in heads.items():
+        assert not ledger.admit(connection, [values(room, head)], {})
+    everything = {(room, seq) for room, head in heads.items() for seq in range(1, head + 1)}
+    assert everything == set(before) | {(row[0], row[1]) for room in heads for row in ledger.rows(room)}
+    post(1)
+    assert len(stored(connection)) <= len(before) + ledger_module.SLICE, "nobody's commit waits for all of it"
+    post(3 * GENERATION // len(heads))
+    assert len(stored(connection)) > sum(heads.values()) - 2 * GENERATION
+
+
+def test_deaths_one_after_the_other_do_not_make_the_ledger_grow(connection: sqlite3.Connection) -> None:
+    seq = 0
+    for _ in range(12):
+        ledger = Ledger()
+        ledger.load(connection)
+        for _ in range(GENERATION // 2):
+            seq += 1
+            append(connection, ledger, [values("busy", seq)])
+        assert len(ledger.rows("busy")) <= 3 * GENERATION
 
 
 def test_an_entry_at_or_below_the_head_is_not_admitted(connection: sqlite3.Connection) -> None:
