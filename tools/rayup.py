@@ -44,10 +44,7 @@ def prepare(made: list[Host], folder: Path) -> Path:
     installed = f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}  dist/{wheel.name} \n"
     for host in made:
         host.ssh(f'echo "{installed.rstrip(chr(10))}" > ~/warbler/installed')
-    rows = [
-        f'["{host.address}"]\nroles = "edge-chat"\nzone = "{zone}"\ncells = 1\nhost = "{host.address}"\n'
-        for host, zone in zip(made, ZONES, strict=True)
-    ]
+    rows = [f'["{host.address}"]\nroles = "edge-chat"\nzone = "{zone}"\ncells = 1\n' for host, zone in zip(made, ZONES, strict=True)]
     (console / "nodes.toml").write_text("\n".join(rows))
     settings = (console / "warbler.toml").read_text().replace('"~/warbler/data"', f'"{folder}/data"')
     (console / "warbler.toml").write_text(settings + "nodes_share_this_machine = true\n")
@@ -97,6 +94,9 @@ async def chat(made: list[Host]) -> int:
     async with clients[0], clients[1], clients[2]:
         room = (await clients[0].create("three hosts", [login.user for login in logins[1:]])).room
         said = {f"hello from {host.address}" for host in made}
+        sessions = [cell["sessions"] for cell in await asyncio.to_thread(wait_serving, made[0], 3)]
+        if sessions != [1, 1, 1]:
+            raise RuntimeError(f"not one person on each host: {sessions}")
         readers = [asyncio.create_task(heard(client, room, said)) for client in clients]
         for client, host in zip(clients, made, strict=True):
             await client.send(room, f"hello from {host.address}")
