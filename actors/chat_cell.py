@@ -98,7 +98,7 @@ class ChatCell:
 
     def _look_after(self, gained: Iterable[int], ask: Callable[[list[int]], Promise[Any]]) -> None:
         """Rooms that their last owner left in the middle, or with marks untold: starting them does what is owed."""
-        slots = [slot for slot in gained if self.cell.owns_slot(slot)]
+        slots = [slot for slot in gained if self.cell.slots.is_open(slot)]
         if slots and not self.cell.closed:
             ask(slots).when_settled(lambda found: self._wake(slots, ask, found))
 

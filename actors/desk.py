@@ -16,7 +16,6 @@ from actors.places import Places
 from actors.room import Room
 from actors.room_pages import page_from_back, page_from_front
 from actors.runtime.actor import Actor, ActorId, actor_id, handles, reads
-from actors.runtime.ring import slot_of
 from actors.store.store import Store, StoreError
 
 FindRoom = Callable[[ActorId], Actor | None]
@@ -54,7 +53,7 @@ class Desk(Actor):
             if active is not None and active.log.last_at:
                 known[room] = (active.log.head, active.log.last_at)
             else:  # one that has just been loaded does not know when its head was stored
-                asked.append((slot_of(actor_id("room", room)), room))
+                asked.append((self._places.slot_of(actor_id("room", room)), room))
         if asked:
             known.update(await self._read(asked))
         found = [known.get(room, (0, 0)) for room in request.rooms]
@@ -70,7 +69,7 @@ class Desk(Actor):
     async def on_read_page(self, request: ReadPage) -> EntryPage:
         """A page from the store. The asking cell has checked that its user is a member."""
         self._check_owned([request.room])
-        slot, limit = slot_of(actor_id("room", request.room)), request.limit
+        slot, limit = self._places.slot_of(actor_id("room", request.room)), request.limit
         try:
             if request.after >= 0:
                 after = max(request.after, request.first - 1)
@@ -87,7 +86,7 @@ class Desk(Actor):
         if request.version > self._places.version:
             raise Unavailable(retry_after=0.2)
         self._check_owned([request.room])
-        slot = slot_of(actor_id("room", request.room))
+        slot = self._places.slot_of(actor_id("room", request.room))
         first = await self._first(slot, request)
         self._interest.add(request.room, request.relay)
         heads = await self._read([(slot, request.room)]) if self._active(request.room) is None else {}

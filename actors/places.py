@@ -18,6 +18,9 @@ class Places(Protocol):
     def version(self) -> int:
         """The version of the view that this cell acts on."""
 
+    def slot_of(self, address: ActorId) -> int:
+        """The slot of an address."""
+
     def life_for(self, address: ActorId) -> str | None:
         """The life where an address lives now."""
 

@@ -47,7 +47,7 @@ class Room(Actor):
         self.ports = ports
         """What it was handed."""
         self._name = name_of(ctx.me)
-        self.log = RoomLog(self._name, ports.store)
+        self.log = RoomLog(self._name, ports.places.slot_of(ctx.me), ports.store)
         """Read by the cell's desk too, for the head."""
         self._members = ByMember(ctx, ports.places, ports.routes, ports.here, ports.peers)
         self._edges = ByEdge(ctx, ports.interest)

@@ -15,8 +15,6 @@ from actors.messages.delivery import Submit
 from actors.messages.room import KeyedPost, Stored
 from actors.numbers import DeviceNumbers, Numbers
 from actors.roster import Roster
-from actors.runtime.actor import actor_id
-from actors.runtime.ring import slot_of
 from actors.store.rows import ActiveRow, CheckpointRow, EntryRow, Gone, KeyRow, MarkRow, RoomRow, Row
 from actors.store.store import Commit, Store
 
@@ -34,9 +32,9 @@ def entry_of(row: EntryRow) -> Entry:
 class RoomLog:
     """The durable side of a room."""
 
-    def __init__(self, room: str, store: Store) -> None:
+    def __init__(self, room: str, slot: int, store: Store) -> None:
         self.room = room
-        self.slot = slot_of(actor_id("room", room))
+        self.slot = slot
         self.head = 0
         """The last committed seq."""
         self.last_at = 0

@@ -18,6 +18,7 @@ COMMANDS = {
     "down": ("cluster.commands.down", "command", "Stop it."),
     "status": ("cluster.commands.status", "command", "Show what runs, live."),
     "doctor": ("cluster.commands.doctor", "command", "Look for what is wrong with this machine, and say how to mend it."),
+    "isolate": ("cluster.commands.isolate", "command", "Give one room a process of its own, or take it back."),
     "accounts": ("cluster.commands.accounts", "command", "Make, change, disable accounts."),
     "cert": ("cluster.commands.cert", "command", "Make a self-signed TLS certificate."),
     "secrets": ("cluster.commands.secrets", "command", "Make the keys that all nodes of a cluster share."),

@@ -51,7 +51,7 @@ class DirectCalls:
                 continue
             if data:
                 view = View.decode(data)
-                fresh = {life: handle, **handles_of(view.by_life.keys() - known.keys())}
+                fresh = handles_of(cell for life, cell in view.by_life.items() if life not in known)
                 self._routes.adopt(view, fresh, time.monotonic())
                 for found in self._routes.handles.keys() - self._watched:
                     self._watch(found, self._routes.handles[found])

@@ -16,7 +16,7 @@ from actors.commands import MAX_BODY_BYTES, MAX_PAGE, Body, Position, PostId, Us
 from actors.errors import ChatError, Overloaded, Unavailable, Unknown
 from actors.messages import control
 from actors.messages.room import KeyedPost
-from actors.runtime.actor import ActorId, Request, life_of
+from actors.runtime.actor import ActorId, Request, kind_of, life_of, name_of
 from actors.runtime.codec import CodecError, pack, unpack
 from actors.runtime.plain import Constraint, Plain
 from cluster.calls import ADDRESS, repeat_of
@@ -121,6 +121,13 @@ class HandleCalls:
             return plain(await self._patiently(ActorId(address), request, repeat.safe, repeat.done, self._now() + limit_s))
         finally:
             self.under_way -= 1
+
+    def rooms(self) -> list[str]:
+        """Rooms that are active here and share this cell with others. (Those of the health probe are nobody's.)"""
+        cell, view = self._chat.cell, self._chat.view
+        seated = view.seated if view is not None else {}
+        found = (address for address in cell.addresses() if kind_of(address) == "room" and address not in seated)
+        return [name_of(address) for address in found if not name_of(address).startswith("canary")]
 
     def sessions(self, user: str = "") -> list[str]:
         """The sessions here that belong to a user, or to anybody where none is named."""

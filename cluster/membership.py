@@ -8,6 +8,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from actors.runtime.actor import ActorId
+from actors.runtime.seating import call_back, leave_seat, may_leave_seat, seat_room, seat_state
 from actors.runtime.view import (
     CellInfo,
     View,
@@ -95,6 +97,22 @@ class Membership:
         if self.view() is None:
             return None
         return self._change(lambda view: remove_cell(view, life) if life in view.by_life else view)
+
+    def seat(self, address: ActorId) -> View:
+        """A room is to have a process, and a file, of its own. Raises `ViewError`."""
+        return self._change(lambda view: seat_room(view, address) if seat_state(view, address) != "own" else view)
+
+    def call_back(self, address: ActorId) -> View:
+        """A room is to live in a cell with others again. Raises `ViewError` where it has no process of its own."""
+        return self._change(lambda view: call_back(view, address) if seat_state(view, address) != "back" else view)
+
+    def end_seats(self) -> View | None:
+        """Rooms that were called back, and are where their hash bucket is, leave their seats."""
+        view = self.view()
+        for seat in view.seats if view is not None else ():
+            if seat.state == "back":
+                view = self._change(lambda now, at=seat.address: leave_seat(now, at) if may_leave_seat(now, at) else now)  # type: ignore[misc]
+        return view
 
     def begin_moves(self, limit: int) -> View | None:
         """Start what would have to move for the placement to be as it should; None where nothing has to."""

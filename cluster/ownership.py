@@ -11,7 +11,7 @@ No event loop here: promises and a `Scheduler`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from actors.chat_cell import ChatCell
@@ -22,6 +22,7 @@ from actors.runtime.scheduler import Scheduler
 from actors.runtime.view import View
 from actors.store.shards import NotReleased
 from actors.store.store import Sealed, StoreError
+from cluster.seat_keeper import SeatKeeper, taken_seats
 from gateway.logs import event_log
 
 RETRY_S = (0.05, 2.0)
@@ -38,6 +39,12 @@ class GroupStore(Protocol):
 
     def release_shard(self, shard: int) -> Promise[None]:
         """Own it no longer, after all commits made before this call."""
+
+    def fill_seat(self, number: int, room: str) -> Promise[None]:
+        """Move a room's rows from its hash bucket's group, which is owned, into its seat, which can be taken from then on."""
+
+    def empty_seats(self, shard: int, taken: Collection[int]) -> Promise[None]:
+        """Bring rows of this group's rooms back from seats that are not `taken` any more."""
 
 
 class Ownership:
@@ -66,6 +73,7 @@ class Ownership:
         self._under_way: set[int] = set()
         self._waiting: list[Promise[None]] = []
         self._closed = False
+        self._seats = SeatKeeper(chat, store, scheduler, self._held)
 
     @property
     def view(self) -> View | None:
@@ -85,11 +93,13 @@ class Ownership:
         self._chat.adopt(view, opens=False)
         life = self._chat.life
         if before is not None:
-            both = zip(before.owner_lives, before.epochs, view.owner_lives, view.epochs, strict=True)
+            # a newer view may have more seats
+            both = zip(before.owner_lives, before.epochs, view.owner_lives, view.epochs, strict=False)
             lost = {group for group, (owner, epoch, now, since) in enumerate(both) if owner == life and (now != life or since != epoch)}
             self._stale |= lost & self._held.keys()
         mine = {group for group, owner in enumerate(view.owner_lives) if owner == life}
         _log.info("view_adopted", version=view.version, cells=len(view.cells), groups=len(mine))
+        self._seats.follow(before, view)
         for group in sorted(mine | self._held.keys() | self._let_go.keys()):
             self._see_to(group)
         self._tell_idle()
@@ -97,6 +107,7 @@ class Ownership:
     def close(self) -> None:
         """Nothing is begun any more."""
         self._closed = True
+        self._seats.close()
 
     def idle(self) -> Promise[None]:
         """Settled when nothing is under way."""
@@ -153,6 +164,8 @@ class Ownership:
         assert view is not None
         try:
             await self._store.take_shard(group)
+            if view.seats and group < view.groups:
+                await self._store.empty_seats(group, taken_seats(view))
         except Sealed as error:
             _log.warning("life_sealed", group=group, reason=str(error))
             self._closed = True
@@ -162,6 +175,7 @@ class Ownership:
             _log.warning("group_not_free", group=group, reason=str(error))
             return False
         self._held[group] = view.version
+        self._seats.look()
         if self._wanted(group) == (True, False) and group not in self._stale:
             self._chat.open_slots(slots_of(group, view.groups))
         return True

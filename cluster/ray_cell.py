@@ -125,6 +125,10 @@ class CellActor:
             raise Unavailable(retry_after=0.5)
         return await self._calls.carry_out(address, call, arguments, limit_s)
 
+    async def rooms(self) -> list[str]:
+        """Rooms that are active here and have no seat."""
+        return self._calls.rooms() if self._calls is not None else []
+
     async def sessions(self, user: str) -> list[str]:
         """The sessions of a user that live here; of everybody, where none is named."""
         return self._calls.sessions(user) if self._calls is not None else []

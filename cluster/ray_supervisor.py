@@ -26,12 +26,18 @@ from cluster.processes import ProcessId, kill_for_sure, this_machine
 from cluster.ray_cell import RAY_CELL, answered, log_to_file
 from cluster.ray_environment import NAMESPACE
 from cluster.ray_nodes import ask_for, home_node, kill_there, living_nodes, on_node
+from cluster.seat_names import actor_name, is_seat
+from cluster.seat_wishes import SeatWishes
 from cluster.settings import Settings
 from cluster.supervisor import CellPort, Child, Supervisor, Wanted
 from cluster.watch import until_gone
 from gateway.logs import event_log
 
 SUPERVISOR = "supervisor"
+SEATS_LOOK_S = 0.5
+"""Between two looks at which rooms are to have a process of their own."""
+SEAT_CELL: dict[str, Any] = {"labels": ("room",)}
+"""What a room's own cell hosts: no listeners, no hash buckets."""
 FIND_LIMIT_S = 5.0
 STATS_LIMIT_S = 2.0
 KILL_LIMIT_S = 5.0
@@ -60,6 +66,11 @@ class RayCellPort:
     async def open_doors(self, port: int) -> int:
         """See `CellPort`."""
         return int(await self._value(self.handle.open_doors.remote(port)))
+
+    async def rooms(self) -> list[str]:
+        """Rooms that are active there and have no process of their own."""
+        found: list[str] = await self.handle.rooms.remote()
+        return found
 
     async def stats(self) -> CellStats:
         """See `CellPort`."""
@@ -97,8 +108,8 @@ class RayHands:
 
     async def launch(self, name: str, life: str) -> CellPort:
         """See `Hands`."""
-        cell = self.places.get(name, WantedCell(name))
-        options: dict[str, Any] = {"name": life, "lifetime": "detached", "namespace": NAMESPACE, "max_concurrency": 1000}
+        cell = self.places.get(name) or WantedCell(name, **(SEAT_CELL if is_seat(name) else {}))
+        options: dict[str, Any] = {"name": actor_name(name, life), "lifetime": "detached", "namespace": NAMESPACE, "max_concurrency": 1000}
         if cell.node:
             options |= {"scheduling_strategy": on_node(cell.node)}
             options |= {"resources": {UNIT: cell.units}} if cell.units else {}
@@ -115,7 +126,7 @@ class RayHands:
         if not is_held(self._data, life):
             return None
         try:
-            handle = await asyncio.to_thread(partial(ray.get_actor, life, namespace=NAMESPACE))
+            handle = await asyncio.to_thread(partial(ray.get_actor, actor_name(name, life), namespace=NAMESPACE))
             async with asyncio.timeout(FIND_LIMIT_S):
                 await handle.stats.remote()
         except (RayError, ValueError, TimeoutError) as error:
@@ -158,6 +169,9 @@ class SupervisorActor:
         self._fatal = ""
         self._growth: Growth | None = None
         self._places: Mapping[str, WantedCell] = {}
+        self._seats: SeatWishes | None = None
+        self._names: tuple[str, ...] = ()
+        """Of the cells that many rooms share."""
         self._problem = ""
         """Why the nodes are not used as they are; empty where they are."""
         self._running = asyncio.get_running_loop().create_task(self._run(), name="supervisor")
@@ -170,12 +184,18 @@ class SupervisorActor:
                 hands = RayHands(settings)
                 if settings.address and settings.most_nodes:
                     self._growth = Growth(settings, home_node(), lambda nodes: asyncio.to_thread(ask_for, nodes))
-                names = await self._place(hands)
-                self._supervisor = Supervisor(Membership(ClusterFile(settings.data)), hands, Wanted(names, settings.port))
+                names = self._names = await self._place(hands)
+                membership = Membership(ClusterFile(settings.data))
+                self._seats = SeatWishes(membership, settings)
+                self._supervisor = Supervisor(membership, hands, Wanted((*names, *self._seats.names()), settings.port))
                 async with asyncio.TaskGroup() as tasks:
-                    watching = tasks.create_task(self._watch_nodes(hands, self._supervisor), name="watch nodes")
+                    watching = [
+                        tasks.create_task(self._watch_nodes(hands, self._supervisor), name="watch nodes"),
+                        tasks.create_task(self._watch_seats(self._supervisor, self._seats), name="watch seats"),
+                    ]
                     await self._supervisor.run()
-                    watching.cancel()
+                    for task in watching:
+                        task.cancel()
         except (StartProblem, StoreError) as problem:
             self._fatal = str(problem)
             _log.error("supervisor_cannot_start", reason=self._fatal)
@@ -208,7 +228,31 @@ class SupervisorActor:
                 self._problem = last_words(str(problem))
                 continue
             self._problem = ""
-            supervisor.want(names, self._settings.stop_seconds)
+            self._names = names
+            self._want(supervisor)
+
+    async def _watch_seats(self, supervisor: Supervisor, seats: SeatWishes) -> None:
+        """Rooms get processes of their own, and lose them."""
+        while not supervisor.stopping:
+            await asyncio.sleep(SEATS_LOOK_S)
+            serving = [child.port for child in supervisor.children.values() if child.state == "serving"]
+            asked = [port.rooms() for port in serving if isinstance(port, RayCellPort)] if seats.every_room else []
+            found = await asyncio.gather(*asked, return_exceptions=True)
+            await asyncio.to_thread(seats.see_to, [room for rooms in found if isinstance(rooms, list) for room in rooms])
+            self._want(supervisor)
+
+    def _want(self, supervisor: Supervisor) -> None:
+        seats = self._seats.names() if self._seats is not None else ()
+        supervisor.want((*self._names, *seats), self._settings.stop_seconds)
+
+    async def isolate(self, room: str, on: bool) -> dict[str, Any]:
+        """Give a room a process of its own, or let it live among others again."""
+        return await answered(asyncio.to_thread(self._isolate, room, on))
+
+    def _isolate(self, room: str, on: bool) -> None:
+        if self._seats is None:
+            raise StartProblem("The supervisor is not ready yet.")
+        self._seats.wish(room, on=on)
 
     async def status(self) -> dict[str, Any]:
         """What runs."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 import ray
@@ -18,10 +17,11 @@ from ray.exceptions import RayActorError, RayError
 
 from actors.errors import ChatError, Overloaded, Unavailable, Unknown
 from actors.runtime.actor import ActorId
-from actors.runtime.view import View
+from actors.runtime.view import CellInfo, View
 from cluster.calls import refused, repeat_of
 from cluster.cell_routes import CellRoutes
 from cluster.ray_environment import NAMESPACE, SWITCH
+from cluster.seat_names import actor_name
 
 AT_ONCE = 1000
 """Calls under way; what is asked beyond waits in Ray's queue, in the process of whoever asks."""
@@ -102,9 +102,11 @@ class SwitchActor:
                     data = await handle.view.remote()
                 if data:
                     view = View.decode(data)
-                    missing = view.by_life.keys() - self._routes.handles.keys() - {life}
+                    missing = [cell for life, cell in view.by_life.items() if life not in self._routes.handles]
                     fresh = await asyncio.to_thread(handles_of, missing) if missing else {}
-                    self._routes.adopt(view, {life: handle, **fresh}, asyncio.get_running_loop().time())
+                    self._routes.adopt(
+                        view, {**dict([(life, handle)] if life in view.by_life else []), **fresh}, asyncio.get_running_loop().time()
+                    )
                     return True
         return False
 
@@ -118,18 +120,23 @@ class SwitchActor:
 
 
 def named_cells(known: frozenset[str]) -> list[tuple[str, Any]]:
-    """The cells that Ray knows by name, and their handles; some may be dead."""
+    """The actors that Ray knows by name and that may be cells, with their handles; some may be dead."""
     names = [row["name"] for row in ray.util.list_named_actors(all_namespaces=True) if row["namespace"] == NAMESPACE]
-    return [(name, handle) for name, handle in handles_of(name for name in names if name not in known).items() if hasattr(handle, "view")]
+    found = ((name, _handle(name)) for name in names if name not in known)
+    return [(name, handle) for name, handle in found if handle is not None and hasattr(handle, "view")]
 
 
-def handles_of(lives: Iterable[str]) -> dict[str, Any]:
-    """The handles of these cells, as far as Ray still knows them."""
-    found: dict[str, Any] = {}
-    for life in lives:
-        with contextlib.suppress(ValueError):
-            found[life] = partial(ray.get_actor, life, namespace=NAMESPACE)()
-    return found
+def handles_of(cells: Iterable[CellInfo]) -> dict[str, Any]:
+    """Life -> handle of these cells, as far as Ray still knows them."""
+    found = {cell.life: _handle(actor_name(cell.name, cell.life)) for cell in cells}
+    return {life: handle for life, handle in found.items() if handle is not None}
+
+
+def _handle(name: str) -> Any:
+    try:
+        return ray.get_actor(name, namespace=NAMESPACE)
+    except ValueError:
+        return None
 
 
 RAY_SWITCH: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=AT_ONCE)(SwitchActor)

@@ -6,12 +6,16 @@ command line. `cluster.settings_reading` reads them and reports all mistakes tog
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from actors.commands import ROOM_PATTERN
+
+ROOM = re.compile(ROOM_PATTERN).fullmatch
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=10 * 365 * 86400)]
 
@@ -79,6 +83,14 @@ class Settings(BaseModel):
     shards: int | None = Field(default=None, ge=1, le=256)
     """Database files, fixed when the data folder is made: at least as many as there will ever be cells, and no more than
     needed, since each is synced by itself. Unset: as many as cells."""
+
+    isolation: Literal["cell", "process"] = "cell"
+    """`cell`: rooms share the cells. `process`: every room gets a process, a named Ray actor, of its own, once it is used."""
+    isolated_rooms: tuple[str, ...] = ()
+    """Rooms (ids) that have a process, a named Ray actor, and a database file of their own whatever `isolation` says. `warbler isolate`
+    does the same for one room while the server runs."""
+    most_isolated: int = Field(default=50, ge=0, le=1000)
+    """Rooms that may have a process of their own at once; each takes about 140 MB. Further ones share the cells."""
 
     # --- accounts ---
 
@@ -149,6 +161,14 @@ class Settings(BaseModel):
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
             ip_network(text)
+        return value
+
+    @field_validator("isolated_rooms")
+    @classmethod
+    def _rooms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if ROOM(text) is None:
+                raise ValueError(f"{text!r} is no room's id")
         return value
 
     @field_validator("origins")

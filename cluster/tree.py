@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from actors.runtime.restarts import RestartPolicy
+from cluster.seat_names import is_seat
 
 Restart = Literal["always", "on use", "never"]
 """``always``: at once, as long as the part above lives. ``on use``: with the next message, and at once where it owes something."""
@@ -37,13 +38,14 @@ class Part(NamedTuple):
     parts: tuple[Part, ...] = ()
 
 
+OWN_CELL = "room's own cell"
 CELL_LIMIT = Limit(ends=3, window_s=60.0, first_s=1.0, longest_s=30.0)
 _POLICY = RestartPolicy()
 ACTOR_LIMIT = Limit(_POLICY.crashes, _POLICY.window_s, _POLICY.quarantine_s, _POLICY.quarantine_s)
 
 TREE = Part("ray", "never", None, "`warbler up` starts it anew", (
-    Part("supervisor", "always", None, "cells serve and move slots without it; it adopts them", (
-        Part("cell", "always", CELL_LIMIT, "waits; other cells have its slots, its clients", (
+    Part("supervisor", "always", None, "cells go on; it adopts them", (
+        Part("cell", "always", CELL_LIMIT, "waits; other cells have its slots", (
             Part("room", "on use", ACTOR_LIMIT, "refused with a retry time"),
             Part("user", "on use", ACTOR_LIMIT, "refused with a retry time"),
             Part("relay", "on use", ACTOR_LIMIT, "its clients pull from the room"),
@@ -52,6 +54,7 @@ TREE = Part("ray", "never", None, "`warbler up` starts it anew", (
             Part("edge", "on use", ACTOR_LIMIT, "its clients pull when told heads"),
             Part("session", "never", None, "its client connects again and resumes"),
         )),
+        Part(OWN_CELL, "always", CELL_LIMIT, "waits; the cells have its room, at once"),
     )),
     Part("switch", "always", None, "calls of programs wait in it, and go on"),
 ))  # fmt: skip
@@ -80,8 +83,9 @@ def rows(status: Mapping[str, Any]) -> list[Row]:
     found: list[Row] = []
     for depth, part in walk():
         found.append(_row(depth, part.name, part, _now(part.name, status)))
-        if part.name == "cell":
-            found[-1:] = [_row(depth, cell["name"], part, _cell_now(cell)) for cell in status["cells"]]
+        if part.name in ("cell", OWN_CELL):
+            cells = [cell for cell in status["cells"] if is_seat(cell["name"]) == (part.name == OWN_CELL)]
+            found[-1:] = [_row(depth, cell["name"], part, _cell_now(cell)) for cell in cells] or found[-1:]
     return found
 
 
@@ -103,6 +107,8 @@ def _now(name: str, status: Mapping[str, Any]) -> str:
         return f"pid {status['pid']}"
     if name == "switch":
         return "asked" if status.get("switch") else "not asked yet"
+    if name in ("cell", OWN_CELL):
+        return "none"
     return _counted(_sum(status, "actors", name), _sum(status, "crashes", name))
 
 

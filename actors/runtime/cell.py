@@ -25,8 +25,8 @@ from actors.runtime.plain import Message
 from actors.runtime.promise import Promise, rejected
 from actors.runtime.remote import Remote
 from actors.runtime.restarts import Restarts
-from actors.runtime.ring import SLOTS, slot_of
 from actors.runtime.scheduler import Scheduler
+from actors.runtime.slots import Slots
 from actors.runtime.waking import Departures, Waker
 
 PASSES_A_TURN = 8
@@ -63,8 +63,7 @@ class Cell:
         self._here: dict[ActorId, Activation] = {}
         self._ready: list[Activation] = []
         self._turn_is_due = False
-        self._open = bytearray(SLOTS)
-        self._owners: Owners | None = None
+        self.slots = Slots()
         self._remote: Remote | None = None
         self._restarts = Restarts()
         self._waker = Waker(scheduler, self._wake)
@@ -98,35 +97,37 @@ class Cell:
 
     def adopt(self, owners: Owners) -> None:
         """Route by this view from now on."""
-        self._owners = owners
+        self.slots.owners = owners
 
     # --- slots -------------------------------------------------------------------------------------------------------
 
     def open_slots(self, slots: Iterable[int]) -> None:
         """These slots are this life's own, and their last owner is sealed and drained: activate on demand."""
-        for slot in slots:
-            self._open[slot] = 1
+        self.slots.open(slots)
 
     def owns(self, address: ActorId) -> bool:
         """Whether the slot of an address is open here."""
-        return self._open[slot_of(address)] == 1
+        return self.slots.may_live(address)
 
-    def owns_slot(self, slot: int) -> bool:
-        """Whether a slot is open here."""
-        return self._open[slot] == 1
+    def slot_of(self, address: ActorId) -> int:
+        """The slot of an address, by the view."""
+        return self.slots.of(address)
+
+    def hold_back(self, address: ActorId) -> Promise[None]:
+        """Its rows are about to change files: settled when its actor is gone; none begins before `slots.let_go`."""
+        self.slots.hold_back(address)
+        return self._departures.begin([self._here[address]] if address in self._here else [], StopReason.MOVED)
 
     def close_slots(self, slots: Iterable[int]) -> Promise[None]:
         """Stop intake of the slots and let their actors end; settled when all are gone (a hand-over)."""
         closing = set(slots)
-        for slot in closing:
-            self._open[slot] = 0
+        self.slots.close(closing)
         return self._departures.begin([a for a in self._here.values() if a.slot in closing], StopReason.MOVED)
 
     def drop_slots(self, slots: Iterable[int]) -> None:
         """The slots are lost: forget their actors at once, whatever they were doing."""
         dropped = set(slots)
-        for slot in dropped:
-            self._open[slot] = 0
+        self.slots.close(dropped)
         for activation in [a for a in self._here.values() if a.slot in dropped]:
             activation.discard()
             self.retire(activation)
@@ -174,19 +175,16 @@ class Cell:
 
     def life_for(self, address: ActorId) -> str | None:
         """The life where an address lives now; None where the view names none."""
-        life = life_of(address)
-        if life is None and self._owners is not None:
-            return self._owners.owner(slot_of(address))
-        return life
+        return life_of(address) or self.slots.owner_of(address)
 
     @property
     def version(self) -> int:
         """The version of the view that this cell acts on; 0 before the first."""
-        return self._owners.version if self._owners is not None else 0
+        return self.slots.owners.version if self.slots.owners is not None else 0
 
     def epoch_of(self, address: ActorId) -> int:
         """The version in which the owner of an address last changed."""
-        return self._owners.epoch(slot_of(address)) if self._owners is not None else 0
+        return self.slots.owners.epoch(self.slots.of(address)) if self.slots.owners is not None else 0
 
     # --- Local: what arrives -----------------------------------------------------------------------------------------
 
@@ -274,7 +272,9 @@ class Cell:
 
     def may_activate(self, activation: Activation) -> bool:
         """Whether an address may get a new instance here."""
-        return not self.closed and self.is_current(activation) and (activation.slot < 0 or self._open[activation.slot] == 1)
+        if self.closed or not self.is_current(activation):
+            return False
+        return activation.slot < 0 or self.slots.may_stay(activation.address, activation.slot)
 
     def make_ready(self, activation: Activation) -> None:
         """Give an activation a turn."""
@@ -309,7 +309,7 @@ class Cell:
 
     def _wake(self, address: ActorId) -> None:
         wake = self.kind(address).wake
-        if wake is None or self.closed or (life_of(address) is None and self._open[slot_of(address)] == 0):
+        if wake is None or self.closed or (life_of(address) is None and not self.slots.is_open(self.slots.of(address))):
             return
         quarantined_s = self.quarantined_s(address)
         if quarantined_s:
@@ -336,7 +336,7 @@ class Cell:
     def shutdown(self) -> Promise[None]:
         """Let every actor end; settled when all are gone."""
         self.closed = True
-        self._open = bytearray(SLOTS)
+        self.slots.close_all()
         return self._departures.begin(self._here.values(), StopReason.SHUTDOWN)
 
     # --- inside ------------------------------------------------------------------------------------------------------
@@ -385,8 +385,8 @@ class Cell:
                 return None
             slot = -1
         else:
-            slot = slot_of(address)
-            if not self._open[slot]:
+            slot = self.slots.of(address)
+            if not self.slots.may_live(address):
                 return None
         if self.quarantined_s(address) > 0.0:
             return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from actors.runtime.actor import ActorId
+
 
 class Owners(Protocol):
     """One version of the picture."""
@@ -11,6 +13,9 @@ class Owners(Protocol):
     @property
     def version(self) -> int:
         """The version of the view."""
+
+    def slot_of(self, address: ActorId) -> int:
+        """The slot of an address."""
 
     def owner(self, slot: int) -> str | None:
         """The life that owns the slot."""

@@ -32,6 +32,8 @@ BOUND = 1.25
 """No cell owns more than this times its share."""
 ZONE_BOUND = 1.1
 """No zone is given more than this times its share, as long as that can be had."""
+MAX_SEATS = 1024
+"""Seats: slots above the hash buckets, each for one room that has a process, and a file, of its own."""
 CACHED_ADDRESSES = 16_384
 """Addresses whose slot is remembered (about 3 MB); beyond it the least recently used is computed again."""
 
@@ -50,12 +52,14 @@ def slot_of(address: ActorId) -> int:
 
 
 def group_of(slot: int, groups: int) -> int:
-    """The group that a slot belongs to."""
-    return slot * groups // SLOTS
+    """The group that a slot belongs to; each seat is a group of its own, behind the `groups` of the hash buckets."""
+    return slot * groups // SLOTS if slot < SLOTS else groups + slot - SLOTS
 
 
 def slots_of(group: int, groups: int) -> range:
     """The slots of a group."""
+    if group >= groups:
+        return range(SLOTS + group - groups, SLOTS + group - groups + 1)
     return range(-(-group * SLOTS // groups), -(-(group + 1) * SLOTS // groups))
 
 

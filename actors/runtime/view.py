@@ -14,7 +14,8 @@ from itertools import chain
 from actors.runtime.actor import ActorId
 from actors.runtime.codec import CodecError, pack, unpack
 from actors.runtime.plain import Plain
-from actors.runtime.ring import SLOTS, group_of, place_groups, slot_of, slots_of
+from actors.runtime.ring import MAX_SEATS, SLOTS, group_of, place_groups, slot_of, slots_of
+from actors.runtime.seats import Seat, seat_owners
 
 FORMAT = 2
 """Version of the encoding: 2 knows cells that are to be emptied. Fields are only added, at the ends: this one, the one before
@@ -68,13 +69,15 @@ class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
     """Group -> name of the cell that it was given to by hand or by load; placement leaves it there while that cell lives."""
     draining: tuple[str, ...] = ()
     """Lives that are to lose their groups and clients; they may have a successor of the same name."""
+    seats: tuple[Seat, ...] = ()
+    """Rooms that have a slot of their own above the hash buckets; a seat's place here is its number, and is never given again."""
 
     # --- asking ---
 
     @cached_property
     def by_slot(self) -> tuple[str | None, ...]:
         """Slot -> life: what the router indexes."""
-        groups = len(self.owners)
+        groups = self.groups
         return tuple(chain.from_iterable([life] * len(slots_of(group, groups)) for group, life in enumerate(self.owner_lives)))
 
     @cached_property
@@ -100,8 +103,21 @@ class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
 
     @property
     def groups(self) -> int:
-        """How many groups of slots there are."""
-        return len(self.owners)
+        """How many groups the hash buckets are in; behind them, every seat is a group of its own."""
+        return len(self.owners) - len(self.seats)
+
+    @cached_property
+    def seated(self) -> dict[ActorId, int]:
+        """Address -> its slot above the hash buckets."""
+        return {seat.address: SLOTS + number for number, seat in enumerate(self.seats) if seat.state != "gone"}
+
+    def slot_of(self, address: ActorId) -> int:
+        """The slot of an address."""
+        if self.seats:
+            seat = self.seated.get(address)
+            if seat is not None:
+                return seat
+        return slot_of(address)
 
     def owner(self, slot: int) -> str | None:
         """The life that owns a slot; None where nobody does."""
@@ -109,7 +125,7 @@ class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
 
     def owner_of(self, address: ActorId) -> str | None:
         """The life that owns the slot of an address."""
-        return self.by_slot[slot_of(address)]
+        return self.by_slot[self.slot_of(address)]
 
     def epoch(self, slot: int) -> int:
         """The version in which the owner of a slot last changed."""
@@ -129,16 +145,18 @@ class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
 
     def gained(self, before: View | None, life: str) -> tuple[int, ...]:
         """Slots that this life owns and did not own in the view before, or lost and regained since."""
-        return self._slots(group for group in range(self.groups) if self._mine_anew(group, before, life))
+        return self._slots(group for group in range(len(self.owners)) if self._mine_anew(group, before, life))
 
     def lost(self, before: View, life: str) -> tuple[int, ...]:
         """Slots that this life owned in the view before and no longer does, or lost and regained since."""
-        return before._slots(group for group in range(self.groups) if before._mine_anew(group, self, life))
+        return before._slots(group for group in range(len(before.owners)) if before._mine_anew(group, self, life))
 
     def _mine_anew(self, group: int, other: View | None, life: str) -> bool:
         if self.owner_lives[group] != life:
             return False
-        return other is None or other.owner_lives[group] != life or other.epochs[group] != self.epochs[group]
+        if other is None or group >= len(other.owners):
+            return True
+        return other.owner_lives[group] != life or other.epochs[group] != self.epochs[group]
 
     def _slots(self, groups: Iterable[int]) -> tuple[int, ...]:
         return tuple(chain.from_iterable(slots_of(group, self.groups) for group in groups))
@@ -163,11 +181,11 @@ class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
         return view
 
     def _check(self) -> None:
-        if not 1 <= self.groups <= SLOTS or len(self.epochs) != self.groups:
+        if not 1 <= self.groups <= SLOTS or len(self.epochs) != len(self.owners) or len(self.seats) > MAX_SEATS:
             raise ViewError(f"{self.groups} groups with {len(self.epochs)} epochs")
         if not all(-1 <= index < len(self.cells) for index in self.owners):
             raise ViewError("a group is owned by a cell that is not there")
-        if any(move.to not in self.by_life or not 0 <= move.group < self.groups for move in self.moves):
+        if any(move.to not in self.by_life or not 0 <= move.group < len(self.owners) for move in self.moves):
             raise ViewError("a move leads nowhere")
 
 
@@ -198,14 +216,14 @@ def drain_cell(view: View, life: str, *, wanted: bool = True) -> View:
     draining = _with(view.draining, life) if wanted else tuple(other for other in view.draining if other != life)
     _check_names(view.cells, draining)
     moves = tuple(move for move in view.moves if move.to not in draining)
-    return _next(view, view.cells, view.owner_lives, moves=moves, draining=draining)
+    return next_view(view, view.cells, view.owner_lives, moves=moves, draining=draining)
 
 
 def _joined(view: View, cells: Sequence[CellInfo], draining: tuple[str, ...]) -> View:
     both = (*view.cells, *cells)
     _check_names(both, draining)
     moves = tuple(move for move in view.moves if move.to not in draining)
-    return _next(view, both, view.owner_lives, moves=moves, draining=draining)
+    return next_view(view, both, view.owner_lives, moves=moves, draining=draining)
 
 
 def _with(lives: tuple[str, ...], life: str) -> tuple[str, ...]:
@@ -232,14 +250,14 @@ def remove_cells(view: View, lives: Collection[str], *, drained: bool = False) -
     owners = tuple(None if owner in lives else owner for owner in view.owner_lives)
     moves = tuple(move for move in view.moves if move.to not in lives and owners[move.group] is not None)
     undrained = view.undrained if drained else (*view.undrained, *lives)
-    return _next(view, left, owners, undrained=undrained, moves=moves)
+    return next_view(view, left, owners, undrained=undrained, moves=moves)
 
 
 def end_drain(view: View, life: str) -> View:
     """Everything that a life committed is where its groups' owners read."""
     if life not in view.undrained:
         raise ViewError(f"{life} does not wait to be drained")
-    return _next(view, view.cells, view.owner_lives, undrained=tuple(other for other in view.undrained if other != life))
+    return next_view(view, view.cells, view.owner_lives, undrained=tuple(other for other in view.undrained if other != life))
 
 
 def begin_moves(view: View, moves: Sequence[Move]) -> View:
@@ -247,13 +265,13 @@ def begin_moves(view: View, moves: Sequence[Move]) -> View:
     busy = {move.group for move in view.moves}
     for move in moves:
         target = view.by_life.get(move.to)
-        owner = view.owner_lives[move.group] if 0 <= move.group < view.groups else None
-        no_target = target is None or OWNERS_LABEL not in target.labels or move.to in view.draining
+        owner = view.owner_lives[move.group] if 0 <= move.group < len(view.owners) else None
+        no_target = target is None or not _may_own(view, move.group, target) or move.to in view.draining
         if no_target or owner in (None, move.to) or move.group in busy:
             raise ViewError(f"group {move.group} cannot move to {move.to}")
         busy.add(move.group)
     begun = (Move(move.group, move.to, view.version + 1) for move in moves)
-    return _next(view, view.cells, view.owner_lives, moves=(*view.moves, *begun))
+    return next_view(view, view.cells, view.owner_lives, moves=(*view.moves, *begun))
 
 
 def end_moves(view: View, groups: Collection[int]) -> View:
@@ -273,12 +291,13 @@ def set_override(view: View, group: int, name: str | None) -> View:
     overrides = {other: cell for other, cell in view.overrides.items() if other != group}
     if name is not None:
         overrides[group] = name
-    return _next(view, view.cells, view.owner_lives, overrides=overrides)
+    return next_view(view, view.cells, view.owner_lives, overrides=overrides)
 
 
 def wanted_moves(view: View) -> list[Move]:
     """What would have to move for the placement to be as it should be: the coordinator begins a few of these at a time."""
-    wanted = _placed(view.cells, view.owner_lives, view.overrides, view.draining)
+    buckets = _placed(view.cells, view.owner_lives[: view.groups], view.overrides, view.draining)
+    wanted = (*buckets, *seat_owners(view.cells, view.owner_lives[: view.groups], view.seats, view.draining))
     busy = {move.group for move in view.moves}
     both = zip(view.owner_lives, wanted, strict=True)
     return [Move(group, to) for group, (owner, to) in enumerate(both) if to is not None and owner not in (None, to) and group not in busy]
@@ -301,6 +320,12 @@ def _placed(
     return tuple(lives[name] for name in placed)
 
 
+def _may_own(view: View, group: int, cell: CellInfo) -> bool:
+    if OWNERS_LABEL in cell.labels:
+        return True
+    return group >= view.groups and view.seats[group - view.groups].address == cell.name
+
+
 def _one_a_name(cells: Sequence[CellInfo]) -> list[CellInfo]:
     return list({cell.name: cell for cell in cells}.values())
 
@@ -309,10 +334,10 @@ def _finish(view: View, groups: Collection[int], to: Mapping[int, str]) -> View:
     if not set(groups) <= {move.group for move in view.moves}:
         raise ViewError("these groups are not moving")
     owners = tuple(to.get(group, owner) if group in groups else owner for group, owner in enumerate(view.owner_lives))
-    return _next(view, view.cells, owners, moves=tuple(move for move in view.moves if move.group not in groups))
+    return next_view(view, view.cells, owners, moves=tuple(move for move in view.moves if move.group not in groups))
 
 
-def _next(
+def next_view(
     view: View,
     cells: Sequence[CellInfo],
     owners: Sequence[str | None],
@@ -321,20 +346,27 @@ def _next(
     moves: tuple[Move, ...] | None = None,
     overrides: Mapping[int, str] | None = None,
     draining: tuple[str, ...] | None = None,
+    seats: tuple[Seat, ...] | None = None,
 ) -> View:
     """The view with these changes, the version after; groups that nobody owns are placed, epochs follow from the owners."""
     version = view.version + 1
     overrides = view.overrides if overrides is None else overrides
     living = {cell.life for cell in cells}
     draining = tuple(life for life in (view.draining if draining is None else draining) if life in living)
+    seats = view.seats if seats is None else seats
     if None in owners:
-        wanted = _placed(cells, owners, overrides, draining)
+        buckets = list(owners[: view.groups])
+        if None in buckets:
+            buckets = [
+                one if one is not None else new for one, new in zip(buckets, _placed(cells, buckets, overrides, draining), strict=True)
+            ]
+        wanted = (*buckets, *seat_owners(cells, buckets, seats, draining))
         owners = [wanted[group] if owner is None else owner for group, owner in enumerate(owners)]
     cells = tuple(sorted(cells, key=lambda cell: cell.life))
     index: dict[str | None, int] = {cell.life: number for number, cell in enumerate(cells)} | {None: -1}
-    epochs = tuple(
-        epoch if owner == before else version for epoch, owner, before in zip(view.epochs, owners, view.owner_lives, strict=True)
-    )
+    added = len(owners) - len(view.owners)
+    before_epochs, before_lives = (*view.epochs, *(version,) * added), (*view.owner_lives, *(None,) * added)
+    epochs = tuple(epoch if owner == before else version for epoch, owner, before in zip(before_epochs, owners, before_lives, strict=True))
     return View(
         version,
         cells,
@@ -344,4 +376,5 @@ def _next(
         view.moves if moves is None else moves,
         overrides,
         draining,
+        seats,
     )

@@ -29,7 +29,7 @@ from actors.store.cluster_file import ClusterFile
 from actors.store.migrations import FORMAT, STEPS, migrate
 from actors.store.opening import Damaged, DiskFull, KeyFileError, NewerFormat, NotWritable, check_folder, connect, explain
 from actors.store.seal import MasterKey, create_key_file, unwrap_with_passphrase, wrap_with_passphrase
-from actors.store.shards import shard_path
+from actors.store.shards import all_files
 from actors.store.store import StoreError
 
 MANIFEST = "manifest.json"
@@ -88,9 +88,9 @@ def back_up(
     with _full_disk_told(target), closing(ClusterFile(folder)) as cluster:
         if cluster.key_id != master.key_id:
             raise KeyFileError("The master key file is not the one that sealed this data.")
-        _copy_shards(folder, target, cluster.shards, tell)
+        files = _copy_shards(folder, target, cluster.shards, tell)
         _copy(connect(folder / cluster_file.NAME, query_only=True), target / cluster_file.NAME, tell)
-        names = [*(shard_path(target, shard).name for shard in range(cluster.shards)), cluster_file.NAME]
+        names = [*files, cluster_file.NAME]
         if passphrase is not None:
             (target / WRAPPED_KEY).write_bytes(wrap_with_passphrase(master, passphrase))
             names.append(WRAPPED_KEY)
@@ -161,19 +161,21 @@ def _master(source: Path, manifest: Manifest, passphrase: str | None) -> MasterK
     return master
 
 
-def _copy_shards(folder: Path, target: Path, shards: int, tell: Progress) -> None:
+def _copy_shards(folder: Path, target: Path, shards: int, tell: Progress) -> list[str]:
+    """Copy all shards and seats; returns the names of their files."""
+    paths = all_files(folder, shards)
     with ExitStack() as stack:
-        snapshots = [stack.enter_context(closing(connect(shard_path(folder, shard)))) for shard in range(shards)]
-        cut(folder, snapshots)
-        for shard, snapshot in enumerate(snapshots):
-            _copy(snapshot, shard_path(target, shard), tell)
+        snapshots = [stack.enter_context(closing(connect(path))) for path in paths]
+        cut(paths, snapshots)
+        for path, snapshot in zip(paths, snapshots, strict=True):
+            _copy(snapshot, target / path.name, tell)
+    return [path.name for path in paths]
 
 
-def cut(folder: Path, snapshots: Sequence[sqlite3.Connection]) -> None:
+def cut(paths: Sequence[Path], snapshots: Sequence[sqlite3.Connection]) -> None:
     """Begin a read transaction on each shard's connection, all at one moment. Locks are taken in the order of the shards."""
     with ExitStack() as stack:
-        for shard, snapshot in enumerate(snapshots):
-            path = shard_path(folder, shard)
+        for path, snapshot in zip(paths, snapshots, strict=True):
             lock = stack.enter_context(closing(connect(path, busy_ms=CUT_BUSY_MS)))
             try:
                 lock.execute("BEGIN IMMEDIATE")
@@ -203,7 +205,7 @@ def _copy_file(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
     target.chmod(0o600)
     _sync(target)
-    if target.name.startswith("shard-"):
+    if target.name.startswith(("shard-", "seat-")):
         with closing(connect(target)) as connection:
             migrate(connection, target, STEPS)
 

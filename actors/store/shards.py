@@ -24,8 +24,8 @@ class NotReleased(StoreError):
 
 
 def shard_of(slot: int, shards: int) -> int:
-    """The shard that holds a slot."""
-    return slot * shards // SLOTS
+    """The shard that holds a slot; every slot above the hash buckets (a seat) is a shard of its own, behind the `shards`."""
+    return slot * shards // SLOTS if slot < SLOTS else shards + slot - SLOTS
 
 
 def slots_of(shard: int, shards: int) -> range:
@@ -36,6 +36,11 @@ def slots_of(shard: int, shards: int) -> range:
 def shard_path(folder: Path, shard: int) -> Path:
     """The file of a shard."""
     return folder / f"shard-{shard:02d}.db"
+
+
+def all_files(folder: Path, shards: int) -> list[Path]:
+    """Every file that has an owner: the shards, then the seats (`actors.store.seats`) that there are."""
+    return [*(shard_path(folder, shard) for shard in range(shards)), *sorted(folder.glob("seat-*.db"))]
 
 
 def create_shards(folder: Path, shards: int) -> None:
@@ -76,8 +81,7 @@ def release(connection: sqlite3.Connection, life: str) -> None:
 
 def seal_life(folder: Path, shards: int, life: str) -> None:
     """Seal a life in every shard, durably. Safe to repeat, from any process."""
-    for shard in range(shards):
-        path = shard_path(folder, shard)
+    for path in all_files(folder, shards):
         connection = connect(path)
         try:
             _seal(connection, life)

@@ -11,19 +11,22 @@ settle <-------------------------------------------------------- one wake-up for
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from actors.runtime.actor import actor_id
 from actors.runtime.promise import Promise, rejected
+from actors.runtime.ring import slot_of
 from actors.store.batcher import Batcher, Operation, Pending, Soon, Wake
 from actors.store.checkpoints import EVERY_PAGES, Checkpointer
 from actors.store.reader import Reader
 from actors.store.rows import CursorRow, EntryRow, KeyRow, MarkRow, MemberRow, ReadRow, UserRoomRow
 from actors.store.schema import EntryValues, check_gone, entry_values, table_of
 from actors.store.seal import Sealer
-from actors.store.shards import shard_of, shard_path
+from actors.store.seats import find_seat, seat_path, seats_in
+from actors.store.shards import SLOTS, NotReleased, shard_of, shard_path
 from actors.store.sqlite_reads import ShardReader
 from actors.store.sqlite_writer import ShardWriter
 from actors.store.store import Commit, RoomState, Sealed, StoreError, StoreUnavailable, UserState
@@ -74,6 +77,14 @@ class SqliteStore:
         """Own it no longer, after all commits made before this call. Safe to repeat."""
         return self._batcher.run(partial(self._release, shard))
 
+    def fill_seat(self, number: int, room: str) -> Promise[None]:
+        """Move a room's rows from its shard, which is this life's, into its seat's file. No actor of it may live. Safe to repeat."""
+        return self._batcher.run(partial(self._fill_seat, number, room))
+
+    def empty_seats(self, shard: int, taken: Collection[int]) -> Promise[None]:
+        """Take the rows of this shard's rooms back from seats that are not `taken` any more. Safe to repeat."""
+        return self._batcher.run(partial(self._empty_seats, shard, frozenset(taken)))
+
     def owned(self) -> list[int]:
         """The shards that this life has taken."""
         return sorted(self._open)
@@ -104,7 +115,7 @@ class SqliteStore:
     def commit(self, change: Commit) -> Promise[None]:
         """See `Store.commit`. Raises `ValueError` for a row that can never be stored (no Unicode, a `Gone` of no table)."""
         slot = change.slot
-        shard = slot * self.shards >> 12
+        shard = slot * self.shards >> 12 if slot < SLOTS else self.shards + slot - SLOTS
         if shard not in self._open:
             return rejected(Sealed(f"life {self.life} does not own the shard of slot {slot}"))
         try:
@@ -226,7 +237,7 @@ class SqliteStore:
         return wanted
 
     def _read(self, slot: int, read: Callable[[ShardReader], T], *, short: bool = True) -> Promise[T]:
-        shard = self._open.get(slot * self.shards >> 12)
+        shard = self._open.get(shard_of(slot, self.shards))
         if shard is None:
             return rejected(Sealed(f"life {self.life} does not own the shard of slot {slot}"))
         return self._reader.run(partial(_guarded, read, shard.reader), short=short)
@@ -268,11 +279,28 @@ class SqliteStore:
     def _take(self, number: int) -> None:
         if number in self._open:
             return
-        if not 0 <= number < self.shards:
+        if number < 0:
             raise ValueError(f"there is no shard {number}")
-        path = shard_path(self.folder, number)
+        path = shard_path(self.folder, number) if number < self.shards else find_seat(self.folder, number - self.shards)
         writer = ShardWriter(path, self.life)
         self._open[number] = Shard(writer, ShardReader(path, writer.ledger, self._sealer))
+
+    def _fill_seat(self, number: int, room: str) -> None:
+        bucket = slot_of(actor_id("room", room))
+        shard = self._owned_shard(shard_of(bucket, self.shards))
+        shard.writer.fill_seat(seat_path(self.folder, number, room), room, SLOTS + number)
+
+    def _empty_seats(self, number: int, taken: frozenset[int]) -> None:
+        for seat in seats_in(self.folder):
+            bucket = slot_of(actor_id("room", seat.room))
+            if seat.number not in taken and shard_of(bucket, self.shards) == number:
+                self._owned_shard(number).writer.empty_seat(seat, bucket)
+
+    def _owned_shard(self, number: int) -> Shard:
+        shard = self._open.get(number)
+        if shard is None:
+            raise NotReleased(f"life {self.life} does not own shard {number}")
+        return shard
 
     def _release(self, number: int) -> None:
         shard = self._open.pop(number, None)

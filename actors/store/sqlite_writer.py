@@ -6,7 +6,7 @@ Most groups hold nothing but entries: they are one statement that checks the own
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -16,6 +16,7 @@ from actors.store.ledger import APPEND, HEAD, Ledger, fold_all, insert, pack
 from actors.store.migrations import migrate
 from actors.store.opening import connect, explain
 from actors.store.schema import EntryValues, Values
+from actors.store.seats import Seat, empty_seat, fill_seat, remove_seat
 from actors.store.store import Conflict, OutcomeUnknown, Sealed, StoreError, StoreUnavailable
 
 CACHE_KIB = 8192
@@ -115,6 +116,29 @@ class ShardWriter:
             self._roll_back()
         self.pages += count // 8 + 1
         return count
+
+    def fill_seat(self, path: Path, room: str, slot: int) -> None:
+        """Move the rows of a room into a seat's file. Raises `StoreError`."""
+        self._alone(lambda: fill_seat(self._connection, self.life, path, room, slot))
+
+    def empty_seat(self, seat: Seat, slot: int) -> None:
+        """Take the rows of a room back from its seat, and remove that. Raises `StoreError`."""
+        self._alone(lambda: empty_seat(self._connection, self.life, seat, slot))
+        remove_seat(seat)
+
+    def _alone(self, work: Callable[[], object]) -> None:
+        """One transaction in which entries may come and go."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            work()
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path.name}: {error}") from error
+        finally:
+            self._roll_back()
+        self.ledger.clear()
 
     def _write(self, part: Sequence[Pending]) -> None:
         staged: dict[str, int] = {}

@@ -6,104 +6,31 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from itertools import count
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from actors.events import Notice
 from gateway.client import Client
-from gateway.client_accounts import Accounts
+from tests.kit.program import Program, Talkers
 from tests.kit.ray_server import LIMIT_S, Server
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Program:
-    """A driver script that somebody has written."""
-
-    def __init__(self, server: Server) -> None:
-        command = [sys.executable, str(ROOT / "tests/kit/handle_program.py"), str(server.settings.data)]
-        environment = {**server.environment, "PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-        assert self.read() == {"value": "ready"}
-
-    def read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        found: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return found
-
-    def begin(self, expression: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(expression + "\n")
-        self.process.stdin.flush()
-
-    def answer(self, expression: str) -> dict[str, Any]:
-        self.begin(expression)
-        return self.read()
-
-    def value(self, expression: str) -> Any:
-        found = self.answer(expression)
-        assert "value" in found, found
-        return found["value"]
-
-    def end(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        assert self.process.wait(30) == 0
-
-
-class Scene:
-    """A server with two people, a program, and rooms."""
-
-    def __init__(self, server: Server, program: Program) -> None:
-        self.server = server
-        self.program = program
-        accounts = Accounts(server.status()["url"])
-        self.url = accounts.websocket_url
-        self.tokens = {name: accounts.register(name, "correct horse").token for name in ("anna", "bob")}
-        self._keys = count()
-
-    def room(self) -> str:
-        """A new room of both."""
-
-        async def make() -> str:
-            async with Client(self.url, self.tokens["anna"]) as client:
-                return (await client.create(f"Plans {next(self._keys)}", members=["bob"])).room
-
-        return asyncio.run(make())
-
-    def bodies(self, room: str) -> list[str]:
-        page = self.program.value(f'ray.get(get_actor("room:{room}").history.remote(limit=200))')
-        return [entry["body"] for entry in page["entries"] if entry["kind"] == "text"]
-
-    def life(self, room: str) -> str:
-        found: str = self.program.value(f'ray.get(get_actor("room:{room}").stats.remote())')["life"]
-        return found
-
-    def pid(self, life: str) -> int:
-        found: int = next(cell["pid"] for cell in self.server.cells().values() if cell.get("life") == life)
-        return found
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talkers]:
     server = Server(tmp_path_factory.mktemp("handles"))
     server.up()
     program = Program(server)
-    yield Scene(server, program)
+    yield Talkers(server, program)
     program.end()
     server.run("down")
     assert server.processes() == []
 
 
-def test_ray_get_wait_and_tasks_take_what_a_room_answers(scene: Scene) -> None:
+def test_ray_get_wait_and_tasks_take_what_a_room_answers(scene: Talkers) -> None:
     room, ask = f'get_actor("room:{scene.room()}")', scene.program.value
     assert ask(f'ray.get({room}.post.remote("anna", "good morning"))')["seq"] == 2
     assert ask(f'ray.get(post_from_a_task.remote({room}, "bob", "and to you"))')["seq"] == 3
@@ -118,7 +45,7 @@ def test_ray_get_wait_and_tasks_take_what_a_room_answers(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("how", ["", ", direct=True"])
-def test_what_is_refused_is_an_error_with_a_code(scene: Scene, how: str) -> None:
+def test_what_is_refused_is_an_error_with_a_code(scene: Talkers, how: str) -> None:
     room, ask = f'get_actor("room:{scene.room()}"{how})', scene.program.answer
     assert ask(f'ray.get({room}.post.remote("carl", "hello"))')["code"] == "no_such_room"
     assert ask(f'ray.get({room}.kick.remote("anna"))') == {"code": "forbidden", "retry": False, "text": "You may not do that"}
@@ -128,7 +55,7 @@ def test_what_is_refused_is_an_error_with_a_code(scene: Scene, how: str) -> None
     assert "unexpected keyword" in ask(f"{room}.stats.remote(limit=1)")["mistake"]
 
 
-def test_the_same_key_makes_one_post_on_either_way(scene: Scene) -> None:
+def test_the_same_key_makes_one_post_on_either_way(scene: Talkers) -> None:
     room = scene.room()
     once = 'post.remote("anna", "once", key="my-own-key-1"))["seq"]'
     ways = [scene.program.value(f'ray.get(get_actor("room:{room}"{how}).{once}') for how in ("", ", direct=True", "")]
@@ -136,7 +63,7 @@ def test_the_same_key_makes_one_post_on_either_way(scene: Scene) -> None:
     assert scene.bodies(room) == ["once"]
 
 
-def test_calls_outlive_the_death_of_the_rooms_cell_and_its_moving_back_and_every_post_is_there_once(scene: Scene) -> None:
+def test_calls_outlive_the_death_of_the_rooms_cell_and_its_moving_back_and_every_post_is_there_once(scene: Talkers) -> None:
     room = scene.room()
     home = scene.life(room)
     scene.program.value(f'[None for globals()["room"] in [get_actor("room:{room}")]]')
@@ -158,7 +85,7 @@ def test_calls_outlive_the_death_of_the_rooms_cell_and_its_moving_back_and_every
     assert [entry["body"] for entry in page["entries"]] == [*(f"text {n}" for n in range(100, posted)), "at home"]
 
 
-def test_a_direct_call_after_its_cell_has_died_goes_to_the_new_owner(scene: Scene) -> None:
+def test_a_direct_call_after_its_cell_has_died_goes_to_the_new_owner(scene: Talkers) -> None:
     room = scene.room()
     scene.server.until(lambda cells: len(cells) == 2)
     scene.program.value(f'[None for globals()["near"] in [get_actor("room:{room}", direct=True)]]')
@@ -172,7 +99,7 @@ def test_a_direct_call_after_its_cell_has_died_goes_to_the_new_owner(scene: Scen
     assert scene.bodies(room) == ["here"]
 
 
-def test_the_tree_shows_cells_actors_and_that_programs_ask(scene: Scene) -> None:
+def test_the_tree_shows_cells_actors_and_that_programs_ask(scene: Talkers) -> None:
     scene.program.value("ray.get(list_sessions())")
     rows = {row["name"]: row for row in json.loads(scene.server.run("status", "--tree", "--json").stdout)}
     assert rows["switch"]["now"] == "asked"
@@ -180,7 +107,7 @@ def test_the_tree_shows_cells_actors_and_that_programs_ask(scene: Scene) -> None
     assert "supervisor" in scene.server.run("status", "--tree").stdout
 
 
-def test_a_session_is_found_told_asked_and_closed(scene: Scene) -> None:
+def test_a_session_is_found_told_asked_and_closed(scene: Talkers) -> None:
     async def scenario() -> None:
         heard: asyncio.Queue[Notice] = asyncio.Queue()
         value = scene.program.value

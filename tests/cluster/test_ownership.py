@@ -75,7 +75,7 @@ class Scene:
 
     def open_groups(self) -> set[int]:
         """Groups whose slots take messages."""
-        return {group for group in range(GROUPS) if all(self.chat.cell.owns_slot(slot) for slot in slots_of(group, GROUPS))}
+        return {group for group in range(GROUPS) if all(self.chat.cell.slots.is_open(slot) for slot in slots_of(group, GROUPS))}
 
 
 def test_groups_are_taken_first_and_open_then() -> None:

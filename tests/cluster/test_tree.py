@@ -8,7 +8,7 @@ from rich.console import Console
 
 from actors.runtime.restarts import Restarts
 from cluster.commands.status import tree_picture
-from cluster.tree import ACTOR_LIMIT, CELL_LIMIT, rows, walk
+from cluster.tree import ACTOR_LIMIT, CELL_LIMIT, OWN_CELL, rows, walk
 from tests.kit.chat import Town
 
 PARTS = {part.name: part for _, part in walk()}
@@ -47,6 +47,13 @@ def test_cells_stand_in_it_by_their_names_and_actors_are_counted_over_all() -> N
     assert (found["supervisor"].now, found["switch"].now) == ("pid 99", "asked")
     assert found["cell-1"].depth == found["room"].depth - 1
     assert found["cell-1"].limit == f"{CELL_LIMIT.ends} in 60 s, then 1-30 s"
+
+
+def test_a_room_with_a_process_of_its_own_stands_beside_the_cells() -> None:
+    found = rows(status(cell("cell-1"), cell("room:9f2c", restarts=1)))
+    own = next(row for row in found if row.name == "room:9f2c")
+    assert (own.depth, own.now, own.restart) == (2, "serving, restarted 1 x", "always")
+    assert [row.now for row in rows(status(cell("cell-1"))) if row.name == OWN_CELL] == ["none"]
 
 
 def test_a_cell_that_does_not_answer_stands_there_with_its_state() -> None:

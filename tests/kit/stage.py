@@ -12,7 +12,7 @@ from actors.runtime.kinds import Kind
 from actors.runtime.outcomes import LostOwnership, Reload, Then
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise
-from actors.runtime.ring import SLOTS
+from actors.runtime.ring import SLOTS, slot_of
 from tests.kit.clock import Clock
 
 
@@ -164,6 +164,9 @@ class Owners:
 
     def owner(self, slot: int) -> str:
         return self.life
+
+    def slot_of(self, address: ActorId) -> int:
+        return slot_of(address)
 
     def epoch(self, slot: int) -> int:
         return 1
