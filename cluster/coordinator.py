@@ -65,10 +65,10 @@ class Coordinator:
         self.times = times or Times()
         self.view: View | None = None
         """The newest stored view that is known here."""
-        self.hearing = Hearing(info.life, self.times.silent_s, self.times.cut_s)
-        self.lease = LeaseWatch(info.life, self.times.run_out_s)
         self.dead: dict[str, str] = {}
         """Lives that are surely dead, and how that is known."""
+        self.hearing = Hearing(info.life, self.times.silent_s, self.times.cut_s, self.dead)
+        self.lease = LeaseWatch(info.life, self.times.run_out_s)
         self.duty = Duty(info.life, self.times, self.hearing, self.dead, drains=drains)
         self.has_left = False
         """Whether this life is out for good."""

@@ -7,7 +7,7 @@ coordinator does. The time in which this process itself did not run counts for n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from actors.runtime.view import View
 from cluster.beats import Beat
@@ -19,8 +19,10 @@ GRACE_S = 3.0
 class Hearing:
     """What one life has heard of the others."""
 
-    def __init__(self, me: str, silent_s: float, cut_s: float) -> None:
+    def __init__(self, me: str, silent_s: float, cut_s: float, dead: Container[str] = ()) -> None:
+        """`dead`: lives that are surely dead. They count in no majority: whoever survives most cells of a view is no minority."""
         self._me = me
+        self._dead = dead
         self._silent_s = silent_s
         self._cut_s = cut_s
         self._lives: tuple[str, ...] = ()
@@ -72,7 +74,11 @@ class Hearing:
         """Lives that are missed here and by so many others that it counts."""
         here = set(self.heard(now))
         missed = [life for life in self._lives if life != self._me and life not in here]
-        return [life for life in missed if 2 * (1 + self._also_missed(life, here)) >= len(self._lives)]
+        return [life for life in missed if 2 * (1 + self._also_missed(life, here)) >= len(self._counted())]
+
+    def _counted(self) -> list[str]:
+        """Lives of the view that may live."""
+        return [life for life in self._lives if life == self._me or life not in self._dead]
 
     def _also_missed(self, life: str, here: set[str]) -> int:
         """How many of those that are heard here say that they miss it too."""
@@ -82,5 +88,6 @@ class Hearing:
         """Whether this cell hears so few others that they may be about to take its slots. A tie is the coordinator's."""
         if self._me not in self._lives:
             return False
-        with_me = 1 + sum(now - self._really_at[life] <= self._cut_s for life in self._lives if life != self._me)
-        return 2 * with_me < len(self._lives) or (2 * with_me == len(self._lives) and not holds_duty)
+        counted = self._counted()
+        with_me = 1 + sum(now - self._really_at[life] <= self._cut_s for life in counted if life != self._me)
+        return 2 * with_me < len(counted) or (2 * with_me == len(counted) and not holds_duty)

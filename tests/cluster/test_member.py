@@ -40,6 +40,16 @@ def test_a_cell_that_hears_the_others_again_in_time_answers_again() -> None:
     town.seconds_until(lambda: town.bodies["c.1"].reads, 5.0)
 
 
+def test_the_last_cell_takes_the_slots_of_all_others_where_they_are_surely_dead_the_coordinator_too() -> None:
+    town = settled("a.1", "b.1", "c.1")
+    town.kill("a.1", seen=False)
+    town.kill("c.1", seen=False)
+    town.clock.advance(5.0)
+    assert not town.bodies["b.1"].reads  # it may as well be cut off
+    town.archive.gone.update({"a.1", "c.1"})
+    town.seconds_until(lambda: town.is_balanced("b.1"), 15.0)
+
+
 def test_a_single_cell_is_never_cut_off() -> None:
     town = settled("a.1")
     town.clock.advance(30.0)
