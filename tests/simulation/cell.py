@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 GENEROUS = SessionLimits(1e6, 1e6, 1e6, 1e6)
-TIMES = Times(beat_s=0.5, silent_s=1.6, cut_s=1.4, check_s=0.8, run_out_s=1.6, move_s=1.0, rest_s=2.0)
+TIMES = Times(tick_s=0.4, beat_s=0.6, silent_s=1.8, cut_s=1.5, check_s=0.9, run_out_s=1.8, move_s=1.0, rest_s=2.0)
 """Shorter than in earnest, in the same proportions: a seed is short."""
 
 

@@ -15,7 +15,21 @@ from cluster.beats import ViewFrame, say
 from tests.simulation.cell import SimCell
 from tests.simulation.device import SimDevice
 from tests.simulation.stock import USERS, stock
-from tests.simulation.world import World
+from tests.simulation.world import DELAY_S, World
+
+THEMES = (
+    ("late", "off", "off", "clock"),
+    ("late", "hang up", "off", "slow links"),
+    ("cut", "trap", "crash"),
+    ("trap", "hang up"),
+    ("one way", "late", "crash", "move"),
+    ("freeze", "accuse", "fail"),
+    ("drop", "hang up", "stall", "bug"),
+    ("move", "store away", "slow store", "fail"),
+)
+"""Faults that are worst together."""
+THEMED = 0.5
+"""How many seeds have one of these; the others draw from all."""
 
 
 class Mix(NamedTuple):
@@ -39,12 +53,12 @@ class Director:
         self.chance = chance
         self.faults: dict[str, Callable[[], None]] = {
             "crash": self.crash, "power": self.power, "freeze": self.freeze, "accuse": self.accuse,
-            "trap": self.trap, "cut": self.cut, "one way": self.cut_one_way, "drop": self.drop_link, "slow links": self.slow_links,
+            "trap": self.trap, "cut": self.cut, "one way": self.cut_one_way, "drop": self.drop_link, "slow links": self.slow_links, "late": self.late,
             "stale view": self.stale_view, "slow store": self.slow_store, "store away": self.store_away, "fail": self.fail_commit,
             "clock": self.jump, "bug": self.crash_actor, "move": self.move, "lost answer": self.lose_answer, "hang up": self.hang_up, "stall": self.stall,
             "choke": self.choke, "off": self.off,
         }  # fmt: skip
-        some = chance.sample(sorted(self.faults), chance.randint(2, 7))
+        some = list(chance.choice(THEMES)) if chance.random() < THEMED else chance.sample(sorted(self.faults), chance.randint(2, 7))
         self.mix = Mix(chance.uniform(0.08, 0.5), chance.uniform(0.15, 1.2), chance.choice((0.3, 1.0, 5.0)), tuple(some))
         self.sleepers = [device for device in world.devices if chance.random() < 0.15]
         """Devices that are off until everything is over."""
@@ -239,6 +253,16 @@ class Director:
         """Frames between cells take long for a while."""
         self.world.slow_links = self.chance.choice((0.01, 0.1, 1.0))
         self.later(0.2, 4.0, setattr, self.world, "slow_links", 0.0)
+
+    def late(self) -> None:
+        """What one cell says to another takes long for a while; all else is quick."""
+        lives = sorted(self.world.cells)
+        if len(lives) > 1:
+            a, b = self.chance.sample(lives, 2)
+            seconds = self.chance.choice((0.05, 0.3, 1.5))
+            self.world.note(a, "is heard by {} {} s late", b, seconds)
+            self.world.network.delay(a, b, seconds)
+            self.later(0.5, 5.0, self.world.network.delay, a, b, DELAY_S)
 
     def stale_view(self) -> None:
         """A view that was stored long ago arrives."""

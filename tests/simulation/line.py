@@ -86,9 +86,11 @@ class SimLine:
                 self.cell.clock.soon(callback)
 
     def die_with_cell(self, device_hears_after: float) -> None:
-        """The process of the edge is gone."""
+        """The process of the edge is gone; what it had sent arrives before its end is heard of."""
         self._edge_open = False
-        self._world.clock.later(device_hears_after, self._end_at_device, BROKEN)
+        now = self._world.clock.now()
+        self._down_at = max(self._down_at, now + device_hears_after)
+        self._world.clock.later(self._down_at - now, self._end_at_device, BROKEN)
 
     # --- Port ---
 

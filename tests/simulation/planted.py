@@ -29,7 +29,7 @@ from actors.runtime.promise import Promise, resolved
 from actors.session_asking import Asking
 from actors.session_posts import Posts
 from actors.session_presence import Presence
-from actors.store.rows import CheckpointRow, EntryRow, Gone
+from actors.store.rows import EntryRow, Gone
 from actors.store.shards import NotReleased
 from actors.store.store import Commit
 from cluster.duty import Duty
@@ -154,21 +154,6 @@ def numbers_are_forgotten_by_a_restart(patch: Patch) -> None:
         self.numbers = Numbers()
 
     patch.setattr(RoomLog, "load", forgetful)
-
-
-@planted
-def a_checkpoint_before_its_commit(patch: Patch) -> None:
-    """The checkpoint counts a device's posts that are still on their way, and is stored by itself."""
-    commit = RoomLog.commit
-
-    def ahead(self: RoomLog, drafts: Sequence[EntryRow], *args: Any) -> Commit:
-        change = commit(self, drafts, *args)
-        if drafts:
-            summed_up = CheckpointRow(self.room, drafts[-1].seq, self.head, self.numbers.encode())
-            self._store.commit(Commit(self.slot, [summed_up]))
-        return change
-
-    patch.setattr(RoomLog, "commit", ahead)
 
 
 @planted

@@ -12,13 +12,15 @@ from tests.simulation.director import Director
 from tests.simulation.limits import small_limits
 from tests.simulation.world import World
 
+BEGIN_S = 1.5
+"""Cells find each other."""
 ACTIVE_S = 8.0
 """People post, things break."""
 QUIET_S = 2.5
 """Nobody posts any more, things still break."""
 SETTLE_S = 75.0
 """After the last fault everything has to be everywhere by then, without anybody posting."""
-STEP_S = 3.0
+STEP_S = 2.0
 CELLS = ("a", "b", "c", "d")
 
 
@@ -45,7 +47,7 @@ def run_seed(seed: int, prepare: Callable[[World], None] | None = None) -> Outco
         for name in CELLS[: chance.choice((2, 3, 3, 3, 4))]:
             world.start(name)
         director = Director(world, Random(chance.random()))
-        world.clock.advance(2.5)
+        world.clock.advance(BEGIN_S)
         director.begin()
         world.clock.advance(ACTIVE_S)
         director.no_more_posts()

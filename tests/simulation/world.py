@@ -24,6 +24,8 @@ from tests.simulation.trace import Trace
 SHARDS = 8
 RESTART_S = (0.3, 3.0)
 """From the death of a process to the next one of its name."""
+DELAY_S = 0.0005
+"""Of a frame between cells."""
 _CODEC = Codec(wire_messages())
 
 
@@ -37,7 +39,7 @@ class World:
         self.note = self.trace.note
         self.history = History()
         self.disk = Disk(stock().disk.copy(), SHARDS)
-        self.network = Network(self.clock, _CODEC, delay=0.0005)
+        self.network = Network(self.clock, _CODEC, delay=DELAY_S)
         self.network.jitter = self._jitter
         self.broken: list[str] = []
         """What must never happen, beside what the history says."""
