@@ -19,6 +19,14 @@ LEDGER = 8
 """Commits of a life that are at most in its ledger alone."""
 
 
+class Written:
+    """A commit that was carried out, and how it is taken back."""
+
+    def __init__(self, change: Commit, undo: Undo) -> None:
+        self.change = change
+        self.undo = undo
+
+
 class Stale(NamedTuple):
     """A commit that was carried out though its life did not own the shard."""
 
@@ -45,9 +53,9 @@ class Disk:
         """Called with each commit that was written."""
         self.undrained: dict[str, list[Commit]] = {}
         """Of sealed lives: commits that are only in their ledger."""
-        self._unsynced: dict[str, list[Undo]] = {}
+        self._unsynced: dict[str, list[Written]] = {}
         # The last commits of each life, newest last: those that are still in its ledger alone.
-        self._ledgers: dict[str, list[tuple[Commit, Undo]]] = {}
+        self._ledgers: dict[str, list[Written]] = {}
 
     # --- commits ---
 
@@ -62,10 +70,10 @@ class Disk:
         self.check(life, shard)
         if life in self.sealed or self.owners[shard] != life:  # never, unless the fence was taken away on purpose
             self.stale.append(Stale(life, change))
-        undo = self.rows.apply(change)
-        self._unsynced.setdefault(life, []).append(undo)
+        written = Written(change, self.rows.apply(change))
+        self._unsynced.setdefault(life, []).append(written)
         ledger = self._ledgers.setdefault(life, [])
-        ledger.append((change, undo))
+        ledger.append(written)
         if len(ledger) > LEDGER:
             del ledger[: LEDGER // 2]
         if self.on_write is not None:
@@ -78,8 +86,8 @@ class Disk:
     def lose_unsynced(self, life: str) -> int:
         """The machine lost its power: what was not synced was never there. Returns how many commits that were."""
         lost = self._unsynced.pop(life, [])
-        for undo in reversed(lost):
-            self.rows.undo(undo)
+        for written in reversed(lost):
+            self.rows.undo(written.undo)
         ledger = self._ledgers.get(life, [])
         del ledger[max(0, len(ledger) - len(lost)) :]
         return len(lost)
@@ -113,13 +121,16 @@ class Disk:
         self.sealed.add(life)
         self.owners = ["" if owner == life else owner for owner in self.owners]
         ledger = self._ledgers.pop(life, [])
-        for _, undo in reversed(ledger):
-            self.rows.undo(undo)
-        self.undrained[life] = [change for change, _ in ledger]
+        for written in reversed(ledger):
+            self.rows.undo(written.undo)
+        self.undrained[life] = [written.change for written in ledger]
 
     @contextmanager
     def seen_by(self, life: str) -> Iterator[None]:
-        """Rows as that life reads them: what is only in its own ledger is in its memory."""
+        """Rows as that life reads them: without what is not synced, and with what is only in its own ledger."""
+        hidden = self._unsynced.get(life, ())
+        for written in reversed(hidden):
+            self.rows.undo(written.undo)
         undos: list[Undo] = []
         for change in self.undrained.get(life, ()):
             with suppress(Conflict):  # somebody has its place already: `drain` counts that
@@ -129,6 +140,9 @@ class Disk:
         finally:
             for undo in reversed(undos):
                 self.rows.undo(undo)
+            for written in hidden:
+                with suppress(Conflict):
+                    written.undo = self.rows.apply(written.change)
 
     def drain(self) -> None:
         """What sealed lives have committed goes where everybody reads."""
