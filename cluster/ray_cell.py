@@ -63,17 +63,17 @@ class CellActor:
         self._app: CellApp = importlib.import_module("cluster.app").CellApp(self._settings, who)
         self._calls: HandleCalls | None = None
 
-    async def start(self) -> dict[str, Any]:
-        """Put it together, and join the view."""
-        return await answered(self._start())
+    async def start(self, replaces: str = "") -> dict[str, Any]:
+        """Put it together, and join the view, as the successor of a living life where one is named."""
+        return await answered(self._start(replaces))
 
-    async def _start(self) -> tuple[CellInfo, ProcessId | None]:
+    async def _start(self, replaces: str) -> tuple[CellInfo, ProcessId | None]:
         if self._stranger:
             raise StartProblem(f"The node {self._who.address} is another machine, and the embedded store is for one machine only.")
         info = await self._app.start()
         self._calls = importlib.import_module("cluster.handle_calls").HandleCalls(self._app.chat)
         self._ending = asyncio.get_running_loop().create_task(self._end_when_out(), name="end when out")
-        await self._app.join()
+        await self._app.join(replaces)
         return info, identify(os.getpid())
 
     async def _end_when_out(self) -> None:

@@ -18,6 +18,7 @@ from actors.store.store import StoreError
 from cluster.figures import CellStats, Identity
 from cluster.folder_lock import folder_lock
 from cluster.growth import Growth
+from cluster.hands import CellPort
 from cluster.life_lock import is_held, wait_free
 from cluster.membership import Membership
 from cluster.nodes import UNIT, WantedCell, check_machines, wanted_cells
@@ -29,7 +30,7 @@ from cluster.ray_nodes import ask_for, home_node, kill_there, living_nodes, on_n
 from cluster.seat_names import actor_name, is_seat
 from cluster.seat_wishes import SeatWishes
 from cluster.settings import Settings
-from cluster.supervisor import CellPort, Child, Supervisor, Wanted
+from cluster.supervisor import Child, Supervisor, Wanted
 from cluster.watch import until_gone
 from gateway.logs import event_log
 
@@ -54,9 +55,9 @@ class RayCellPort:
         self.handle = handle
         self._alive = alive
 
-    async def start(self) -> tuple[CellInfo, ProcessId]:
+    async def start(self, replaces: str = "") -> tuple[CellInfo, ProcessId]:
         """See `CellPort`."""
-        found: tuple[CellInfo, ProcessId] = await self._value(self.handle.start.remote())
+        found: tuple[CellInfo, ProcessId] = await self._value(self.handle.start.remote(replaces))
         return found
 
     async def report_death(self, life: str, why: str) -> str:

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from actors.runtime.view import CellInfo
-from cluster.figures import CellStats
+from cluster.hands import CellPort, Hands
 from cluster.membership import Membership
 from cluster.pauses import Pauses
 from cluster.problems import StartProblem, in_short
@@ -34,45 +33,13 @@ LOOK_S = 0.2
 BEAT_S = 1.0
 SILENCE_LIMIT_S = 10.0
 """A cell that answers nothing for so long is frozen, and is ended. A healthy one on a machine that is far too busy answers within seconds."""
+EMPTY_LIMIT_S = 90.0
+"""A cell that is not empty by then ends with what is left in it: its clients connect again, its slots are taken over."""
+STOP_LIMIT_S = 15.0
 START_LIMIT_S = 60.0
 """From the wish for a process to its links."""
 
 _log = event_log("cluster.supervisor")
-
-
-class CellPort(Protocol):
-    """One cell process, as its supervisor sees it. A failed call raises; that alone never means that it is dead."""
-
-    async def start(self) -> tuple[CellInfo, ProcessId]:
-        """Put the cell together, and let it join the view. Raises `StartProblem`."""
-
-    async def report_death(self, life: str, why: str) -> str:
-        """Tell it that another life is dead, for sure. Returns why the cell had that one ended, where it had; empty else."""
-
-    async def open_doors(self, port: int) -> int:
-        """Listen on the public port. Raises `StartProblem`."""
-
-    async def stats(self) -> CellStats:
-        """Figures for people."""
-
-    async def stop(self) -> None:
-        """End in good order."""
-
-    async def gone(self) -> str:
-        """Returns when the process is dead, with the reason; never before."""
-
-
-class Hands(Protocol):
-    """What starts and ends processes."""
-
-    async def launch(self, name: str, life: str) -> CellPort:
-        """A new process for a life."""
-
-    async def find(self, name: str, life: str) -> CellPort | None:
-        """The running process of a life, where there is one that answers."""
-
-    async def kill(self, life: str, process: ProcessId | None) -> None:
-        """The process is gone when this returns. Raises `StartProblem` where that cannot be had."""
 
 
 class Wanted(NamedTuple):
@@ -89,7 +56,9 @@ class Child:
         self.name = name
         self.life = ""
         self.state = "waiting"
-        """``waiting``, ``starting``, ``serving``, ``failed`` (waits for its next try), ``stopped``."""
+        """``waiting``, ``starting``, ``serving``, ``failed`` (waits for its next try), ``draining``, ``stopped``."""
+        self.replaces = ""
+        """The living life of the same cell that this one is to follow; empty: none."""
         self.port: CellPort | None = None
         self.process: ProcessId | None = None
         self.restarts = 0
@@ -121,6 +90,10 @@ class Supervisor:
         self.public_port = wanted.port
         self._port_known = asyncio.Event()
         self.children = {name: Child(name) for name in wanted.names}
+        self.leaving: dict[str, Child] = {}
+        """Lives that are being emptied and have a successor, or none is wanted."""
+        self.unwanted: set[str] = set()
+        """Names of cells that people have taken off: not started again before they are wanted back."""
         self.stopping = False
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -135,6 +108,8 @@ class Supervisor:
                 for child in self.children.values():
                     # The first one decides which port it is, where none was named.
                     self._keepers[child.name] = tasks.create_task(self._keep(child), name=child.name)
+                for child in self.leaving.values():
+                    tasks.create_task(self._see_off(child), name=f"see off {child.life}")
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from failed
 
@@ -142,6 +117,7 @@ class Supervisor:
         """From now on these cells are to run: new ones are started, others end in good order. Call it while `run` runs."""
         if self.stopping:
             return
+        names = [name for name in names if name not in self.unwanted]
         for name in names:
             if name not in self.children:
                 child = self.children[name] = Child(name)
@@ -174,7 +150,7 @@ class Supervisor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(self._end(child, limit_s) for child in self.children.values()))
+        await asyncio.gather(*(self._end(child, limit_s) for child in (*self.children.values(), *self.leaving.values())))
         for life in self._membership.unsealed():
             self._see_out_alone(life)
 
@@ -196,9 +172,12 @@ class Supervisor:
         for life in self._membership.unsealed():
             info = infos.get(life)
             child = self.children.get(info.name) if info is not None else None
+            if info is not None and view is not None and life in view.draining:
+                child = self.leaving.setdefault(life, Child(info.name))
             found = await self._find(child.name, life) if child is not None else None
             if child is None or found is None:
                 await self._hands.kill(life, self._membership.process(life))
+                self.leaving.pop(life, None)
                 dead.append(life)
             else:
                 child.life, child.port, child.process = life, found, self._membership.process(life)
@@ -262,7 +241,7 @@ class Supervisor:
         child.life = self._membership.new_life(child.name)
         child.port = await self._hands.launch(child.name, child.life)
         async with asyncio.timeout(START_LIMIT_S):
-            info, child.process = await child.port.start()
+            info, child.process = await child.port.start(child.replaces)
         _log.info("cell_joined", cell=child.name, life=info.life)
 
     async def _open(self, child: Child, port: CellPort) -> None:
@@ -286,6 +265,89 @@ class Supervisor:
         burial = self._tasks.create_task(self._see_out(life, child.problem), name=f"bury {life}")
         self._burials.add(burial)
         burial.add_done_callback(self._burials.discard)
+
+    # --- emptying ----------------------------------------------------------------------------------------------------
+
+    async def replace(self, name: str) -> None:
+        """A new process takes the place of a cell, code of today included: it serves before the old one is emptied and ends. Returns
+        then. Raises `StartProblem` where the cell is not serving or the new one does not start; the old one goes on."""
+        old = self._serving(name)
+        await self._released(name)
+        new = Child(name)
+        new.replaces, new.restarts, new.last_end = old.life, old.restarts, old.last_end
+        keeper = self._keepers[name] = self._tasks.create_task(self._keep(new), name=name)
+        self.children[name], self.leaving[old.life] = new, old
+        while new.state not in ("serving", "failed"):
+            await self._sleep(LOOK_S)
+        if new.state == "failed":
+            await self._keep_after_all(old, new, keeper)
+            raise StartProblem(f"The new {name} does not serve, and the old one is kept: {new.problem}")
+        new.replaces = ""
+        await self._see_off(old)
+
+    async def _keep_after_all(self, old: Child, new: Child, keeper: asyncio.Task[None]) -> None:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        for life in self._membership.unsealed():
+            if life != old.life and life.rpartition("-")[0] == old.name:
+                await self._hands.kill(life, self._membership.process(life))
+                await self._see_out(life, new.problem)
+        self._membership.drain(old.life, wanted=False)
+        self.leaving.pop(old.life, None)
+        self.children[old.name] = old
+        self._keepers[old.name] = self._tasks.create_task(self._keep(old), name=old.name)
+
+    async def drain(self, name: str) -> None:
+        """Empty a cell, end it, and do not start it again before `restore`. Raises `StartProblem` where it is not serving, or the last."""
+        old = self._serving(name)
+        if sum(child.state == "serving" for child in self.children.values()) == 1:
+            raise StartProblem(f"{name} is the last cell that serves; `warbler down` ends the server.")
+        self.unwanted.add(name)
+        await self._released(name)
+        self.leaving[old.life] = old
+        del self.children[name]
+        self._membership.drain(old.life)
+        await self._see_off(old)
+
+    def restore(self, name: str) -> None:
+        """A cell that was taken off is wanted again. Raises `StartProblem` where it was not, or has not ended yet."""
+        if name not in self.unwanted or any(child.name == name for child in self.leaving.values()):
+            raise StartProblem(f"{name} was not taken off, or has not ended yet.")
+        self.unwanted.discard(name)
+        self.want([*self.children, name], 0.0)
+
+    def _serving(self, name: str) -> Child:
+        child = self.children.get(name)
+        if child is None or child.state != "serving" or name not in self._keepers:
+            raise StartProblem(f"{name} is not a cell that serves; `warbler status` names them.")
+        return child
+
+    async def _released(self, name: str) -> None:
+        """Nobody starts this cell again when it ends."""
+        keeper = self._keepers.pop(name)
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+
+    async def _see_off(self, old: Child) -> None:
+        """Wait until it is empty, for a while; then it ends in good order, whatever is left in it."""
+        old.state = "draining"
+        port, life = old.port, old.life
+        if port is not None:
+            gone = asyncio.ensure_future(port.gone())
+            try:
+                async with asyncio.timeout(EMPTY_LIMIT_S):
+                    await _unless(gone, self._emptied(port))
+            except (TimeoutError, StartProblem) as error:
+                _log.warning("cell_not_emptied", cell=old.name, life=life, reason=repr(error))
+            finally:
+                gone.cancel()
+        await self._end(old, STOP_LIMIT_S)
+        self.leaving.pop(life, None)
+        _log.info("cell_emptied", cell=old.name, life=life)
+
+    async def _emptied(self, port: CellPort) -> None:
+        while not (await port.stats()).get("drained", False):
+            await self._sleep(LOOK_S)
 
     # --- the dead ----------------------------------------------------------------------------------------------------
 

@@ -30,12 +30,13 @@ class ScriptedCell:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.port = 0
         self.stopped = False
+        self.looks = 0
 
-    async def start(self) -> tuple[CellInfo, ProcessId]:
+    async def start(self, replaces: str = "") -> tuple[CellInfo, ProcessId]:
         if self.machine.start_problem:
             raise StartProblem(self.machine.start_problem)
         info = CellInfo(self.life, self.name)
-        await turn_until(lambda: self.machine.try_to_join(info))
+        await turn_until(lambda: self.machine.try_to_join(info, replaces))
         return info, ProcessId(1000 + len(self.machine.cells), self.life)
 
     async def report_death(self, life: str, why: str) -> str:
@@ -57,7 +58,9 @@ class ScriptedCell:
     async def stats(self) -> CellStats:
         if self.life in self.machine.frozen:
             await asyncio.Event().wait()
-        return CellStats(name=self.name, life=self.life)  # type: ignore[typeddict-item]
+        self.looks += 1
+        drained = self.life in self.machine.drained
+        return CellStats(name=self.name, life=self.life, drained=drained)  # type: ignore[typeddict-item]
 
     async def stop(self) -> None:
         self.stopped = True
@@ -80,6 +83,8 @@ class Machine:
         """Whether a cell that is told of a death does the coordinator's part."""
         self.known: dict[str, str] = {}
         self.start_problem = self.door_problem = ""
+        self.drained: set[str] = set()
+        """Lives that say that they are empty."""
 
     async def launch(self, name: str, life: str) -> ScriptedCell:
         cell = ScriptedCell(self, name, life)
@@ -99,10 +104,14 @@ class Machine:
         if cell is not None and not cell.ended.done():
             cell.ended.set_result("killed")
 
-    def try_to_join(self, info: CellInfo) -> bool:
+    def try_to_join(self, info: CellInfo, replaces: str = "") -> bool:
         """False while the life before it is not out."""
         try:
-            self.membership.join(info)
+            view = self.membership.view()
+            if view is not None and replaces in view.by_life:
+                self.membership.replace(replaces, info)
+            else:
+                self.membership.join(info)
         except ViewError:
             return False
         return True
