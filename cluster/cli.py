@@ -17,6 +17,8 @@ COMMANDS = {
     "up": ("cluster.commands.up", "command", "Start the server on this machine."),
     "down": ("cluster.commands.down", "command", "Stop it."),
     "status": ("cluster.commands.status", "command", "Show what runs, live."),
+    "drain": ("cluster.commands.upkeep", "drain", "Take a cell or a node off, without a client losing anything."),
+    "roll": ("cluster.commands.upkeep", "roll", "Replace every cell, one after the other: how a new version is taken up."),
     "doctor": ("cluster.commands.doctor", "command", "Look for what is wrong with this machine, and say how to mend it."),
     "isolate": ("cluster.commands.isolate", "command", "Give one room a process of its own, or take it back."),
     "accounts": ("cluster.commands.accounts", "command", "Make, change, disable accounts."),

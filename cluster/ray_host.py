@@ -109,6 +109,13 @@ class RayHost:
             return False
         return True
 
+    def renew_supervisor(self) -> None:
+        """End its process: Ray starts another, with the code that is installed now, and it adopts the cells. Raises `StartProblem`."""
+        try:
+            ray.kill(ray.get_actor(SUPERVISOR, namespace=NAMESPACE), no_restart=False)
+        except (RayError, ValueError) as error:
+            raise StartProblem(f"The supervisor cannot be replaced: {last_words(str(error))}") from error
+
     def call(self, method: str, *arguments: Any, limit_s: float = CALL_LIMIT_S) -> Any:
         """Call the supervisor. Raises `StartProblem` where it cannot be reached, or says why not."""
         try:

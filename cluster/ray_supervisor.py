@@ -31,6 +31,7 @@ from cluster.seat_names import actor_name, is_seat
 from cluster.seat_wishes import SeatWishes
 from cluster.settings import Settings
 from cluster.supervisor import Child, Supervisor, Wanted
+from cluster.upkeep import Upkeep, What
 from cluster.watch import until_gone
 from gateway.logs import event_log
 
@@ -173,6 +174,7 @@ class SupervisorActor:
         self._seats: SeatWishes | None = None
         self._names: tuple[str, ...] = ()
         """Of the cells that many rooms share."""
+        self._upkeep = Upkeep()
         self._problem = ""
         """Why the nodes are not used as they are; empty where they are."""
         self._running = asyncio.get_running_loop().create_task(self._run(), name="supervisor")
@@ -261,7 +263,11 @@ class SupervisorActor:
 
     async def _status(self) -> dict[str, Any]:
         supervisor = self._supervisor
-        cells = await asyncio.gather(*(_cell_status(child) for child in supervisor.children.values())) if supervisor is not None else []
+        cells = (
+            await asyncio.gather(*(_cell_status(child) for child in (*supervisor.children.values(), *supervisor.leaving.values())))
+            if supervisor is not None
+            else []
+        )
         port = supervisor.public_port if supervisor is not None else 0
         for row in cells:
             cell = self._places.get(row["name"])
@@ -273,6 +279,7 @@ class SupervisorActor:
             "problem": self._problem,
             "port": port,
             "url": self._settings.url(port),
+            "upkeep": self._upkeep.story,
             "cells": cells,
         }
 
@@ -285,11 +292,37 @@ class SupervisorActor:
         answer: dict[str, Any] = await port.handle.accounts.remote(call, arguments)
         return answer
 
+    async def begin(self, what: What, name: str) -> dict[str, Any]:
+        """Begin to empty a cell or the cells of a node, or to replace all; `status` tells how it goes."""
+        return await answered(self._begin(what, name))
+
+    async def _begin(self, what: What, name: str) -> int:
+        supervisor = self._ready()
+        names = [child for child in supervisor.children if what == "roll" or name in (child, self._node_of(child))]
+        return self._upkeep.begin(supervisor, what, names)
+
+    def _node_of(self, name: str) -> str:
+        cell = self._places.get(name)
+        return cell.address if cell is not None else ""
+
+    async def restore(self, name: str) -> dict[str, Any]:
+        """Start a cell again that was taken off."""
+        return await answered(self._restore(name))
+
+    async def _restore(self, name: str) -> None:
+        self._ready().restore(name)
+
+    def _ready(self) -> Supervisor:
+        if self._supervisor is None:
+            raise StartProblem(self._fatal or "The supervisor is just starting.")
+        return self._supervisor
+
     async def stop(self) -> dict[str, Any]:
         """End all cells in good order."""
         return await answered(self._stop())
 
     async def _stop(self) -> None:
+        await self._upkeep.close()
         if self._supervisor is not None:
             await self._supervisor.stop(self._settings.stop_seconds)
         if self._growth is not None:
