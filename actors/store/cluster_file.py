@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.store.migrations import migrate
-from actors.store.opening import CLUSTER_KIND, Damaged, check_folder, connect, explain, version_of
+from actors.store.opening import CLUSTER_KIND, FORMAT_STEP, Damaged, check_folder, connect, explain, version_of
 from actors.store.shards import create_shards
 
 NAME = "cluster.db"
@@ -28,6 +28,7 @@ STEPS = (
         "CREATE TABLE data_keys (id INTEGER PRIMARY KEY AUTOINCREMENT, wrapped BLOB NOT NULL)",
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     ),
+    FORMAT_STEP,
 )
 
 

@@ -1,6 +1,11 @@
 """Format versions of a shard file, and the steps from each to the next.
 
 `STEPS[v]` brings a file from version v to v + 1. Steps are only ever added; a step that has been released never changes.
+
+Two versions of Warbler work on the files of one server while it is upgraded, and the newer one migrates them when it first opens
+them. So a step only adds what the version before does not miss and does not break: tables, indexes, columns with a default that
+`INSERT OR REPLACE` may reset. What the version before could not live with takes two releases: the first one reads both forms, the
+second writes the new one and ends its step with `opening.oldest_reader`.
 """
 
 from __future__ import annotations
@@ -9,10 +14,10 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from actors.store.opening import SHARD_KIND, explain, version_of
+from actors.store.opening import FORMAT_STEP, SHARD_KIND, explain, version_of
 from actors.store.schema import shard_schema
 
-STEPS: tuple[Sequence[str], ...] = (shard_schema(),)
+STEPS: tuple[Sequence[str], ...] = (shard_schema(), FORMAT_STEP)
 FORMAT = len(STEPS)
 """The newest version that this code reads and writes."""
 

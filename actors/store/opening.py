@@ -76,7 +76,8 @@ def _set_up(connection: sqlite3.Connection, query_only: bool, cache_kib: int, bu
 
 
 def version_of(connection: sqlite3.Connection, path: Path, kind: int, newest: int) -> int:
-    """The format version of a file, 0 where it is new and empty. Raises `NewerFormat` or `Damaged`."""
+    """The format version of a file, 0 where it is new and empty; above `newest` where this code may work with it all the same.
+    Raises `NewerFormat` or `Damaged`."""
     try:
         found_kind = int(connection.execute("PRAGMA application_id").fetchone()[0])
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -87,9 +88,28 @@ def version_of(connection: sqlite3.Connection, path: Path, kind: int, newest: in
         return 0
     if found_kind != kind:
         raise Damaged(f"The file {path} was not written by Warbler, or is damaged.")
-    if version > newest:
+    if version > newest and not (version == newest + 1 and _is_readable(connection, newest)):
         raise NewerFormat(f"The file {path} was written by a newer version of Warbler (format {version}, this one reads up to {newest}).")
     return version
+
+
+FORMAT_STEP = (
+    "CREATE TABLE format (one INTEGER PRIMARY KEY CHECK (one = 1), oldest INTEGER NOT NULL)",
+    "INSERT INTO format VALUES (1, 1)",
+)
+"""A step of every kind of file: from here on it says itself which older versions of Warbler may go on working with it."""
+
+
+def oldest_reader(version: int) -> str:
+    """The last statement of a step after which only this version and newer ones may work with the file."""
+    return f"UPDATE format SET oldest = {version:d}"  # noqa: S608
+
+
+def _is_readable(connection: sqlite3.Connection, version: int) -> bool:
+    """Whether a file of a newer format may be worked with by a version that knows this one: what was added is nothing to it."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'format'").fetchone():
+        return False
+    return bool(connection.execute("SELECT oldest <= ? FROM format", (version,)).fetchone()[0])
 
 
 def check_folder(folder: Path) -> None:

@@ -22,6 +22,8 @@ from cluster.bench.lean_client import LeanClient, LoadError, connect, text_frame
 _ACK_EVERY = 8
 """Entries between two acknowledgements: often enough that marks are cleared, far from one each."""
 _PAGE = 100
+_MOMENT, _WELCOME_S = 0.8, 20.0
+"""The part of the time to move within which it draws its moment, and how long it waits for the welcome."""
 _RETRY_S = (0.02, 0.2)
 """Before the next attempt to connect, drawn evenly: a server that starts is not met by all at once."""
 
@@ -76,6 +78,11 @@ class Device:
         self._client: LeanClient | None = None
         self._welcomed = False
         self._task: asyncio.Task[None] | None = None
+        self._moving: asyncio.Task[None] | None = None
+        self.moves = 0
+        """How often it went to another edge because it was asked to."""
+        self.losses = 0
+        """How often its connection ended otherwise."""
         self._progress = asyncio.Event()
 
     def follow(self, room: str, first: int = 1) -> None:
@@ -106,6 +113,7 @@ class Device:
                     await self._one_connection()
                 except (OSError, LoadError):
                     # The server is away, or was killed under this connection: what the next attempt is for.
+                    self.losses += self._welcomed
                     self._welcomed = False
                 await asyncio.sleep(self._rng.uniform(*_RETRY_S))
         finally:
@@ -116,12 +124,23 @@ class Device:
         self._client.on_frame = self._frame
         for state in self.rooms.values():
             state.pulling = False
-        self._write({"t": "hello", "v": 1, "token": self.account.token, "since": self._since, "agent": "warbler-check"})
-        await self._client.gone
-        raise LoadError(self._client.why_gone())
+        self._write(self._hello())
+        while True:
+            client = self._client
+            await asyncio.wait([client.gone])
+            if self._moving is not None:
+                await asyncio.wait([self._moving])
+            if client is self._client:
+                raise LoadError(client.why_gone())
+
+    def _hello(self, ticket: str = "") -> dict[str, Any]:
+        hello = {"t": "hello", "v": 1, "token": self.account.token, "since": self._since, "agent": "warbler-check"}
+        return {**hello, "ticket": ticket} if ticket else hello
 
     def _hang_up(self) -> None:
         self._welcomed = False
+        if self._moving is not None:
+            self._moving.cancel()
         if self._client is not None and self._client.transport is not None:
             self._client.transport.abort()
 
@@ -221,6 +240,42 @@ class Device:
         for room in self.rooms:
             self._maybe_pull(room)
         self._repeat_all()
+
+    def _on_move(self, frame: dict[str, Any]) -> None:
+        if self._moving is None:
+            self._moving = asyncio.ensure_future(self._move(frame))
+            self._moving.add_done_callback(self._moved)
+
+    def _moved(self, task: asyncio.Task[None]) -> None:
+        self._moving = None
+        if not task.cancelled() and not isinstance(task.exception(), OSError | LoadError | TimeoutError | None):
+            self.failure = self.failure or LoadError(f"{self._name} could not move: {task.exception()!r}")
+
+    async def _move(self, frame: dict[str, Any]) -> None:
+        """The new connection is welcomed before the old one is left; without success it stays where it is."""
+        await asyncio.sleep(self._rng.uniform(0, _MOMENT * frame["within"]))
+        client = await connect(frame["urls"][0].replace("ws", "http", 1).removesuffix("/ws"))
+        welcomed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def first(data: bytes, start: int, stop: int) -> None:
+            answer = orjson.loads(data[start:stop])
+            if answer["t"] != "welcome" or welcomed.done():
+                raise LoadError(f"{self._name} was not taken: {answer}")
+            old, self._client = self._client, client
+            client.on_frame = self._frame
+            for state in self.rooms.values():
+                state.pulling = False
+            self.moves += 1
+            welcomed.set_result(None)
+            self._frame(data, start, stop)
+            if old is not None and old.transport is not None:
+                old.transport.abort()
+
+        client.on_frame = first
+        client.write(text_frame(orjson.dumps(self._hello(frame["ticket"]))))
+        await asyncio.wait((welcomed, client.gone), timeout=_WELCOME_S, return_when=asyncio.FIRST_COMPLETED)
+        if not welcomed.done() and client.transport is not None:
+            client.transport.abort()
 
     def _on_entry(self, entry: dict[str, Any]) -> None:
         if entry["room"] in self.rooms:
@@ -335,6 +390,7 @@ def _nothing() -> None:
 _HANDLERS: dict[str, Callable[[Device, dict[str, Any]], None]] = {
     "welcome": Device._on_welcome,
     "msg": Device._on_entry,
+    "move": Device._on_move,
     "page": Device._on_page,
     "sent": Device._on_sent,
     "refused": Device._on_refused,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.store.migrations import FORMAT, STEPS, migrate
-from actors.store.opening import SHARD_KIND, Damaged, NewerFormat, connect, version_of
+from actors.store.opening import SHARD_KIND, Damaged, NewerFormat, connect, oldest_reader, version_of
 
 
 @pytest.fixture
@@ -52,3 +52,26 @@ def test_a_file_of_another_program_is_not_touched(connection: sqlite3.Connection
     connection.execute("CREATE TABLE shopping (what TEXT)")
     with pytest.raises(Damaged, match="not written by Warbler"):
         migrate(connection, path)
+
+
+ADDED = ("ALTER TABLE rooms ADD COLUMN colour TEXT NOT NULL DEFAULT ''", "CREATE TABLE extra (x TEXT)")
+
+
+def test_a_file_that_the_next_version_has_migrated_is_worked_with_as_before(connection: sqlite3.Connection, path: Path) -> None:
+    migrate(connection, path, (*STEPS, ADDED))
+    assert migrate(connection, path) == 0
+    assert version_of(connection, path, SHARD_KIND, FORMAT) == FORMAT + 1
+    assert migrate(connection, path, (*STEPS, ADDED)) == 0
+
+
+def test_a_step_can_end_the_work_of_the_version_before(connection: sqlite3.Connection, path: Path) -> None:
+    migrate(connection, path, (*STEPS, (*ADDED, oldest_reader(FORMAT + 1))))
+    with pytest.raises(NewerFormat, match=f"format {FORMAT + 1}, this one reads up to {FORMAT}"):
+        migrate(connection, path)
+
+
+def test_the_version_before_works_with_a_file_of_this_one_as_it_is_and_as_it_was(connection: sqlite3.Connection, path: Path) -> None:
+    before = STEPS[:-1]
+    assert migrate(connection, path, before) == FORMAT - 1
+    assert migrate(connection, path) == 1
+    assert migrate(connection, path, before) == 0
