@@ -31,8 +31,8 @@ from actors.runtime.promise import Promise, rejected
 from actors.runtime.remote import Local
 from actors.runtime.scheduler import Scheduler, Timer
 
-LINK_VERSION = 2
-"""Version of frames, hello and what rides in messages; a peer of this one or of the one before is accepted, and of the next if it accepts us."""
+LINK_VERSION = 3
+"""Version of frames, hello and what rides in messages (3: answers that ride along, cells that are to be emptied); a peer of this one or of the one before is accepted, and of the next if it accepts us."""
 CONTROL_VERSION = 2
 """From this version on a peer understands `Control` frames."""
 PATIENCE_S = 1.0

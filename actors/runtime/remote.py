@@ -9,7 +9,7 @@ from actors.runtime.actor import ActorId, R, Request
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise
 
-ANSWERS_VERSION = 2
+ANSWERS_VERSION = 3
 """The link version from which on a peer's edge finds answers to senders in what is fanned out."""
 
 

@@ -225,8 +225,10 @@ def test_a_cell_that_slept_takes_nobody_for_dead() -> None:
 
 
 def test_cells_of_the_version_before_are_not_missed_though_they_send_no_beats() -> None:
-    town = Town("a.1", "b.1")
-    town.start("c.1", link_version=CONTROL_VERSION - 1)
+    town = Town()
+    for life, version in (("a.1", CONTROL_VERSION), ("b.1", CONTROL_VERSION), ("c.1", CONTROL_VERSION - 1)):
+        town.start(life, link_version=version)
+        town.clock.advance(1.0)
     town.settle()
     town.clock.advance(20.0)
     assert town.archive.sealed == []

@@ -37,7 +37,7 @@ class Two:
         self.network = Network(self.clock, CODEC)
         self.local = RecordingLocal()
         self.here, self.there = Ear(), Ear()
-        self.links = self.network.join(A, RecordingLocal())
+        self.links = self.network.join(A, RecordingLocal(), link_version=min(LINK_VERSION, link_version + 1))
         self.other = self.network.join(B, self.local, link_version=link_version)
         for links, ear in ((self.links, self.here), (self.other, self.there)):
             links.oversee(ear)
