@@ -63,7 +63,9 @@ export class Engine {
     this.chat = new Chat({ user: credentials.user, device: credentials.device, display: credentials.display }, port, base);
     this.line = new Line({
       openSocket: () => around.openSocket(),
-      hello: () => ({ t: "hello", v: PROTOCOL_VERSION, token: this.credentials.token, since: this.chat.since, agent: AGENT }),
+      hello: (ticket) => ({ t: "hello", v: PROTOCOL_VERSION, token: this.credentials.token, since: this.chat.since, agent: AGENT, ticket }),
+      mayMove: () => this.chat.requests.isEmpty,
+      moved: () => this.moved(),
       refresh: () => this.refresh(),
       event: (event) => this.fromServer(event),
       phase: (phase, closeCode) => this.linePhase(phase, closeCode),
@@ -292,6 +294,12 @@ export class Engine {
     this.around.tabs.postMessage({ k: "phase", phase, closeCode });
     this.show(phase, closeCode);
     if (phase === "loggedOut") this.around.session(undefined);
+  }
+
+  /** What was under way is repeated after the welcome; nobody is shown that the connection changed. */
+  private moved(): void {
+    this.chat.disconnected();
+    for (const phase of ["waiting", "ready"] as const) this.around.tabs.postMessage({ k: "phase", phase, closeCode: this.line.closeCode });
   }
 
   private show(phase: Phase, closeCode: number): void {

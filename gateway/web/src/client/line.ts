@@ -14,14 +14,29 @@ export interface Socket {
 
 export interface LineOwner {
   openSocket(): Socket;
-  hello(): Command;
+  hello(ticket?: string): Command;
+  /** Whether nothing is under way that a change of the connection would lose. */
+  mayMove(): boolean;
+  /** Another connection is welcomed and has taken the place of the last one; its welcome follows. */
+  moved(): void;
   /** Get a new token. `final`: the refusal will not change. */
   refresh(): Promise<{ ok: boolean; final: boolean }>;
   event(event: Event): void;
   phase(phase: Phase, closeCode: number): void;
 }
 
+/** The part of the given time within which the moment to move is drawn. */
+const MOMENT = 0.8;
+/** A move waits so long for answers that are under way, and looks so often. */
+const QUIET_LIMIT_MS = 5_000;
+const QUIET_LOOK_MS = 100;
+/** The next connection is given up where it is not welcomed by then. */
+const NEXT_LIMIT_MS = 15_000;
+
 export class Line {
+  /** A connection that is to take the place of the present one; it counts from its welcome on. */
+  private next: Socket | undefined;
+  private moveTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly connection = new Connection(Math.random);
   private socket: Socket | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -71,22 +86,74 @@ export class Line {
   private open(): void {
     this.drop();
     const socket = this.owner.openSocket();
-    this.socket = socket;
     socket.onopen = () => this.input({ in: "opened" });
+    this.use(socket);
+  }
+
+  private use(socket: Socket): void {
+    this.socket = socket;
     socket.onmessage = ({ data }: { data: unknown }) => this.frame(data);
     socket.onclose = ({ code }: { code: number }) => {
       this.socket = undefined;
-      this.input({ in: "closed", code });
+      // the server ends it when it knows the next one: what counts is whether that one is welcomed
+      if (!this.next) this.input({ in: "closed", code });
     };
+  }
+
+  // --- moving: the next connection is welcomed before the last one is left ------------------------------------------
+
+  private moveSoon(ticket: string, withinMs: number): void {
+    if (this.moveTimer !== undefined || this.next) return;
+    this.moveTimer = setTimeout(() => this.moveWhenQuiet(ticket, Date.now() + QUIET_LIMIT_MS), Math.random() * MOMENT * withinMs);
+  }
+
+  private moveWhenQuiet(ticket: string, latest: number): void {
+    this.moveTimer = undefined;
+    if (this.phase !== "ready") return;
+    if (this.owner.mayMove()) return this.openNext(ticket);
+    if (Date.now() < latest) this.moveTimer = setTimeout(() => this.moveWhenQuiet(ticket, latest), QUIET_LOOK_MS);
+  }
+
+  private openNext(ticket: string): void {
+    const socket = this.owner.openSocket();
+    this.next = socket;
+    socket.onopen = () => socket.send(JSON.stringify(this.owner.hello(ticket)));
+    socket.onmessage = ({ data }: { data: unknown }) => this.firstOfNext(socket, data);
+    socket.onclose = () => this.nextFailed();
+    this.moveTimer = setTimeout(() => this.nextFailed(), NEXT_LIMIT_MS);
+  }
+
+  private firstOfNext(socket: Socket, data: unknown): void {
+    const event = typeof data === "string" ? decode(data) : undefined;
+    if (event?.t === "error") return this.nextFailed();
+    if (event?.t !== "welcome") return;
+    this.forgetNext();
+    letGo(this.socket);
+    socket.onopen = null;
+    this.use(socket);
+    this.owner.moved();
+    this.frame(data);
+  }
+
+  /** It stays where it is, or connects as after any broken connection. */
+  private nextFailed(): void {
+    letGo(this.next);
+    this.forgetNext();
+    if (!this.socket) this.input({ in: "closed", code: 1006 });
+  }
+
+  private forgetNext(): void {
+    clearTimeout(this.moveTimer);
+    this.next = this.moveTimer = undefined;
   }
 
   /** Let go of the socket; what it still says is not heard. */
   private drop(): void {
-    const socket = this.socket;
+    const { socket, next } = this;
     this.socket = undefined;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+    this.forgetNext();
+    letGo(socket);
+    letGo(next);
   }
 
   private frame(data: unknown): void {
@@ -94,6 +161,13 @@ export class Line {
     this.input({ in: "frame" });
     if (!event) return;
     if (event.t === "welcome") this.input({ in: "welcome" });
+    if (event.t === "move") return this.moveSoon(event.ticket, 1000 * event.within);
     this.owner.event(event);
   }
+}
+
+function letGo(socket: Socket | undefined): void {
+  if (!socket) return;
+  socket.onopen = socket.onmessage = socket.onclose = null;
+  socket.close();
 }

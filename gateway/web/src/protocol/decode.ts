@@ -118,6 +118,7 @@ const DECODERS: Record<string, (raw: Raw) => Event> = {
   ok: (raw) => ({ t: "ok", q: count(raw.q), result: record(raw.result) }),
   error: (raw) => ({ t: "error", q: count(raw.q), ...decodeFailure(raw) }),
   lagging: (raw) => ({ t: "lagging", heads: decodeHeads(raw.heads) }),
+  move: (raw) => ({ t: "move", ticket: text(raw.ticket), within: typeof raw.within === "number" ? raw.within : 0 }),
   pong: (raw) => ({ t: "pong", q: count(raw.q), now: count(raw.now) }),
 };
 

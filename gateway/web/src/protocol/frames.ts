@@ -94,7 +94,9 @@ export type Event =
   | { t: "ok"; q: number; result: Record<string, unknown> }
   | ({ t: "error"; q: number } & Failure)
   | { t: "lagging"; heads: Record<string, number> }
-  | { t: "pong"; q: number; now: number };
+  | { t: "pong"; q: number; now: number }
+  /** Go on over another connection within so many seconds; the ticket goes into its `hello`. */
+  | { t: "move"; ticket: string; within: number };
 
 /** Commands that carry a `q` and are answered by `ok`, `page` or `error`. */
 export type Ask =
@@ -113,7 +115,7 @@ export type Ask =
 
 export type Command =
   | Ask
-  | { t: "hello"; v: number; token: string; since: number; agent: string }
+  | { t: "hello"; v: number; token: string; since: number; agent: string; ticket?: string | undefined }
   | { t: "post"; room: string; n: number; id: string; body: string }
   | { t: "ack"; room: string; seq: number }
   | { t: "read"; room: string; seq: number }

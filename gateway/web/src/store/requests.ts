@@ -25,6 +25,11 @@ export class Requests {
   /** `base` keeps the numbers of several tabs on one connection apart. */
   constructor(private readonly base: number) {}
 
+  /** Whether no answer is awaited. */
+  get isEmpty(): boolean {
+    return this.waiting.size === 0;
+  }
+
   /** A command with its number, and the promise of its answer. */
   open(asking: Asking): { command: Ask; answer: Promise<Answer> } {
     this.last += 1;
