@@ -53,7 +53,8 @@ class Director:
         some = list(chance.choice(THEMES)) if chance.random() < THEMED else chance.sample(sorted(self.faults.table), chance.randint(2, 7))
         posts_s = chance.uniform(0.08, 0.5) if chance.random() < 0.7 else chance.uniform(0.5, 1.5)
         self.mix = Mix(posts_s, chance.uniform(0.15, 1.2), chance.choice((0.3, 1.0, 5.0)), tuple(some))
-        self.sleepers = [device for device in world.devices if chance.random() < 0.15]
+        sleepy = chance.choice((0.05, 0.15, 0.5))
+        self.sleepers = [device for device in world.devices if chance.random() < sleepy]
         """Devices that are off until everything is over."""
 
     # --- the course of a seed ------------------------------------------------------------------------------------------
@@ -93,9 +94,7 @@ class Director:
             line = device.line
             if line is not None:
                 line.flow()
-                line.drain()
-            if device not in self.sleepers:
-                device.on()
+                line.drain()  # who was switched off comes back by and by
 
     def _again(self, every_s: float, do: Callable[[], None]) -> None:
         self.world.clock.later(self.chance.expovariate(1.0 / every_s), self._do, every_s, do)

@@ -281,6 +281,6 @@ class Faults:
         def begin(device: SimDevice) -> None:
             self.world.note(device.name, "is switched off")
             device.off(self.chance.choice((0.0, 5.0)))
-            self.later(0.5, 10.0, device.on)
+            self.later(0.5, self.chance.choice((3.0, 10.0)), device.on)
 
         self._with_device(begin)

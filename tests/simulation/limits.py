@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from actors import kinds, relay, room, room_log, roster, user, user_cursors, user_list, welcome
+from actors.runtime import idle
 from tests.simulation.stock import SMALL_ROOM
 
 LIMITS: list[tuple[ModuleType, str, float]] = [
@@ -20,9 +21,10 @@ LIMITS: list[tuple[ModuleType, str, float]] = [
     (user, "TICK_S", 0.5),
     (user_cursors, "QUIET_S", 1.0),
     (room, "SETTLED_S", 15.0),
-    (kinds, "ROOM_IDLE_S", 20.0),
-    (kinds, "USER_IDLE_S", 25.0),
-    (kinds, "RELAY_IDLE_S", 15.0),
+    (idle, "ROUND_STEPS", 2),
+    (kinds, "ROOM_IDLE_S", 2.0),
+    (kinds, "USER_IDLE_S", 4.0),
+    (kinds, "RELAY_IDLE_S", 3.0),
 ]
 """Where it is, its name, and what it is in simulations. `SETTLED_S` stays above the time after which every loss is told."""
 

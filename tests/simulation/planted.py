@@ -22,7 +22,7 @@ from actors.relay import Relay
 from actors.room import Room
 from actors.room_log import RoomLog
 from actors.room_repeats import Repeats
-from actors.runtime.activation import Activation
+from actors.runtime.activation import Activation, Then
 from actors.runtime.actor import Actor, actor_id
 from actors.runtime.plain import Plain
 from actors.runtime.promise import Promise, resolved
@@ -30,7 +30,6 @@ from actors.session_asking import Asking
 from actors.session_posts import Posts
 from actors.session_presence import Presence
 from actors.store.rows import EntryRow, Gone
-from actors.store.shards import NotReleased
 from actors.store.store import Commit
 from cluster.duty import Duty
 from cluster.lease import LeaseWatch
@@ -100,12 +99,14 @@ def acknowledged_before_the_sync(patch: Patch) -> None:
 def opened_before_the_dead_are_drained(patch: Patch) -> None:
     """A shard is served before what its last owner had only in its ledger is where one reads."""
 
-    def take(self: Disk, life: str, shard: int) -> None:
-        if self.owners[shard] not in ("", life):
-            raise NotReleased(shard)
-        self.owners[shard] = life
+    take = Disk.take
 
-    patch.setattr(Disk, "take", take)
+    def early(self: Disk, life: str, shard: int) -> None:
+        with pytest.MonkeyPatch.context() as instead:
+            instead.setattr(Disk, "drain", lambda self: None)
+            take(self, life, shard)
+
+    patch.setattr(Disk, "take", early)
 
 
 @planted
@@ -131,13 +132,21 @@ def two_coordinators_without_compare_and_set(patch: Patch) -> None:
 @planted
 def an_activation_races_its_own_append(patch: Patch) -> None:
     """A room that crashed is loaded while its last commit is under way, from a store that overwrites rows."""
-    fail = Activation.fail
+    fail, settled = Activation.fail, Activation._then
 
     def fail_at_once(self: Activation, error: Exception) -> None:
-        self._busy = False
+        if self._running is not None and self._running[0].__class__ is Then:
+            then = self._running[0]
+            then.promise.when_settled(lambda stored: then.function(stored, *then.args))
+            self._running, self._busy = None, False
         fail(self, error)
 
+    def settled_or_lost(self: Activation, promise: Promise[Any]) -> None:
+        if self._running is not None and self._running[0].__class__ is Then and self._running[0].promise is promise:
+            settled(self, promise)
+
     patch.setattr(Activation, "fail", fail_at_once)
+    patch.setattr(Activation, "_then", settled_or_lost)
     patch.setattr(MemoryDisk, "_head", lambda self, room: 0)
 
 
@@ -241,12 +250,6 @@ def a_clear_races_with_a_post(patch: Patch) -> None:
             room._ctx.tell(actor_id("user", message.user), Cleared(room._name, log.head))
 
     handler(patch, Room, MayClear, on_may_clear)
-
-
-@planted
-def a_taker_looks_at_no_room(patch: Patch) -> None:
-    """Rooms that a dead cell left in the middle are not started: their heads are not sent."""
-    patch.setattr(ChatCell, "_look_after", lambda self, gained, ask: None)
 
 
 @planted

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DELAY_S = 0.002
+DRAIN_S = 0.5
 
 
 class SimRegistry:
@@ -62,8 +63,10 @@ class SimRegistry:
         return self._later(lambda: life in self._world.disk.sealed)
 
     def drain(self, life: str) -> Promise[None]:
-        """See `Registry`."""
-        return self._later(self._world.disk.drain)
+        """See `Registry`: it takes its time."""
+        done: Promise[None] = Promise()
+        self._cell.clock.later(self._chance.random() * DRAIN_S, self._work, done, self._world.disk.drain, ())
+        return done
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
 from actors.store.rows import EntryRow, MemberRow, UserRoomRow
 from cluster.bench.judge import Violation, explain, judge
+from tests.simulation.device import SimDevice
 from tests.simulation.director import Director
 from tests.simulation.limits import small_limits
 from tests.simulation.world import World
@@ -53,22 +54,19 @@ def run_seed(seed: int, prepare: Callable[[World], None] | None = None) -> Outco
         director.no_more_posts()
         world.clock.advance(QUIET_S)
         director.mend()
-        _settle(world)
+        _settle(world, [device for device in world.devices if device not in director.sleepers])
         for device in director.sleepers:
             device.on()
-        _settle(world)
+        _settle(world, world.devices)
         return Outcome(seed, _verdict(world), world)
 
 
-def _settle(world: World) -> None:
+def _settle(world: World, devices: Sequence[SimDevice]) -> None:
+    """Until all of these are there and have everything; a little longer in any case."""
     waited = 0.0
-    while waited < SETTLE_S and not (waited and _is_settled(world)):
+    while waited < SETTLE_S and not (waited and all(device.is_on for device in devices) and next(_missing(world), None) is None):
         world.clock.advance(STEP_S)
         waited += STEP_S
-
-
-def _is_settled(world: World) -> bool:
-    return not world.broken and next(_missing(world), None) is None
 
 
 def _missing(world: World) -> Iterator[Violation]:
