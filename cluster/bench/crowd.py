@@ -18,8 +18,6 @@ from cluster.bench.judge import Violation, judge
 from cluster.bench.lean_client import LoadError
 from cluster.bench.side import dismiss
 
-_PAUSE_S = (0.0, 0.04)
-"""Between two bursts of a device, drawn evenly."""
 _BURST = 6
 
 
@@ -37,6 +35,8 @@ class Shape:
     """Members of the hall: all users, and accounts who never come where it is more."""
     unanswered: int = 8
     """Posts of a device to a room that may be under way."""
+    pause_s: tuple[float, float] = (0.0, 0.04)
+    """Between two bursts of a device, drawn evenly."""
 
     @property
     def accounts(self) -> int:
@@ -51,8 +51,16 @@ DEVICES = 3
 class Crowd:
     """Devices and rooms of one run. `accounts` holds, for every user, `DEVICES` accounts of that user."""
 
-    def __init__(self, accounts: Sequence[Sequence[Account]], url: Callable[[int], str], shape: Shape, seed: int) -> None:
-        self.history = History()
+    def __init__(
+        self,
+        accounts: Sequence[Sequence[Account]],
+        url: Callable[[int], str],
+        shape: Shape,
+        seed: int,
+        history: History | None = None,
+    ) -> None:
+        """`history`: one that its maker also watches."""
+        self.history = history if history is not None else History()
         self.rng = random.Random(seed)
         self._url = url
         self._shape = shape
@@ -63,6 +71,8 @@ class Crowd:
         self.devices: list[Device] = []
         # those that are away until the end
         self.away: list[Device] = []
+        # between two bursts of a device; may be changed while they chat
+        self.pause_s = shape.pause_s
         self._chatters: list[asyncio.Task[None]] = []
         # answers to posts so far, and who waits for how many
         self._answers = 0
@@ -133,6 +143,11 @@ class Crowd:
             raise LoadError(f"{self._answers} posts were answered, and no more within {timeout_s:.0f} s") from error
 
     @property
+    def rooms(self) -> list[str]:
+        """The rooms, once they are made."""
+        return list(self._rooms)
+
+    @property
     def present(self) -> list[Device]:
         """The devices that are not away."""
         return [device for device in self.devices if device not in self.away]
@@ -169,7 +184,7 @@ class Crowd:
         rng = random.Random(f"{self._seed}/{device.account.user}/{len(self.history.faults)}")
         while True:
             self._burst(device, rng)
-            await asyncio.sleep(rng.uniform(*_PAUSE_S))
+            await asyncio.sleep(rng.uniform(*self.pause_s))
 
     def _burst(self, device: Device, rng: random.Random) -> None:
         """A few posts to some of its rooms, as far as its unanswered ones allow."""

@@ -10,11 +10,11 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
+from cluster.bench.device_state import RoomState, Unanswered
 from cluster.bench.dialect import Account
 from cluster.bench.history import History, Recorder
 from cluster.bench.lean_client import LeanClient, LoadError, connect, text_frame
@@ -28,36 +28,6 @@ _RETRY_S = (0.02, 0.2)
 """Before the next attempt to connect, drawn evenly: a server that starts is not met by all at once."""
 
 
-class Unanswered(NamedTuple):
-    """A post without an answer."""
-
-    n: int
-    id: str
-    body: str
-
-
-@dataclass(slots=True)
-class RoomState:
-    """What a device knows of one room."""
-
-    have: int = 0
-    """Everything up to here was shown."""
-    head: int = 0
-    """The highest seq that it was told of."""
-    n: int = 0
-    """The last number used."""
-    unanswered: deque[Unanswered] = field(default_factory=deque)
-    early: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """Entries that came before those in front of them."""
-    own: set[int] = field(default_factory=set)
-    """Seqs of own posts that were acknowledged and not passed yet."""
-    pulling: bool = False
-    acked: int = 0
-    """The last acknowledgement that was sent."""
-    repeats_soon: bool = False
-    """Whether a repeat of the unanswered is on its way: one is enough for all that was refused."""
-
-
 class Device:
     """One device. `start` and `stop` as often as wanted; `history` goes on."""
 
@@ -69,6 +39,9 @@ class Device:
         self.repeats = True
         # called with each answer to a post
         self.on_answer: Callable[[], None] = _nothing
+        # how often it was welcomed, and how many answers said that a post can succeed later
+        self.welcomes = 0
+        self.put_off = 0
         # what went wrong that must not go wrong
         self.failure: Exception | None = None
         self._url = url
@@ -84,6 +57,8 @@ class Device:
         self.losses = 0
         """How often its connection ended otherwise."""
         self._progress = asyncio.Event()
+        # what the server, full as it was, told this device to wait for
+        self._come_again_s = 0.0
 
     def follow(self, room: str, first: int = 1) -> None:
         """Take part in a room: at the end this device must have everything from `first` on."""
@@ -115,7 +90,8 @@ class Device:
                     # The server is away, or was killed under this connection: what the next attempt is for.
                     self.losses += self._welcomed
                     self._welcomed = False
-                await asyncio.sleep(self._rng.uniform(*_RETRY_S))
+                wait_s, self._come_again_s = max(self._rng.uniform(*_RETRY_S), self._come_again_s), 0.0
+                await asyncio.sleep(wait_s)
         finally:
             self._hang_up()
 
@@ -228,6 +204,7 @@ class Device:
 
     def _on_welcome(self, frame: dict[str, Any]) -> None:
         self._welcomed = True
+        self.welcomes += 1
         # Entries name it; the list of accounts need not have known it.
         self.recorder.history.device = frame["device"]
         for info in frame["rooms"]:
@@ -350,6 +327,7 @@ class Device:
         if not frame["retry"]:
             self.recorder.refused(frame["room"], frame["n"], frame["code"])
             raise LoadError(f"{self._name}: a post was refused: {frame}")
+        self.put_off += 1
         state = self.rooms[frame["room"]]
         if not state.repeats_soon:
             state.repeats_soon = True
@@ -376,6 +354,7 @@ class Device:
         if not frame["retry"]:
             raise LoadError(f"{self._name}: the server refused something: {frame}")
         if frame["q"] == 0:
+            self._come_again_s = frame.get("retry_after") or 0.0
             self._hang_up()
             return
         room = list(self.rooms)[frame["q"] - 1]

@@ -94,9 +94,12 @@ def _counted(rows: Iterator[Any]) -> Iterator[Any]:
         yield row
 
 
-def seed_accounts(data: Path, count: int, *, prefix: str, devices: int = 1, seed: int = 1, cells: int = 1) -> list[list[Account]]:
-    """Accounts with tokens, in a folder that may be new (then for so many cells); for every user the accounts of its devices."""
-    settings = Settings(data=data, cells=cells)
+def seed_accounts(
+    data: Path, count: int, *, prefix: str, devices: int = 1, seed: int = 1, cells: int = 1, secrets: Path | None = None
+) -> list[list[Account]]:
+    """Accounts with tokens, in a folder that may be new (then for so many cells); for every user the accounts of its devices.
+    `secrets`: where the master key is, for a server on several nodes."""
+    settings = Settings(data=data, cells=cells, secrets=secrets)
     prepare(settings)
     _load(settings, account_rows(prefix, seed, count, devices))
     return [

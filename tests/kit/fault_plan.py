@@ -34,3 +34,14 @@ def dies(deaths: dict[str, Step], markers: Path, values: dict[str, Any] | None =
 def constants(values: dict[str, Any]) -> dict[str, str]:
     """``module.NAME`` -> another value."""
     return _environment({"set": values})
+
+
+def disturbed(markers: Path, *, far: bool = False, crashes: tuple[str, ...] = ()) -> dict[str, str]:
+    """Cells that can be cut off from the store (`no_store`), that a text can crash, and, where `far`, that cannot be reached by each other
+    but over their links."""
+    return _environment({"markers": str(markers), "no_store": True, "far": far, "crashes": list(crashes)})
+
+
+def no_store(markers: Path, cell: str) -> Path:
+    """While this file exists, the cell does not reach the store."""
+    return markers / f"{cell}.no-store"

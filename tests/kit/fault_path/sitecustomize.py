@@ -4,6 +4,9 @@ The server's code knows nothing of it. `FAULT_PLAN` (JSON, made by `tests.kit.fa
 
     deaths   trigger -> step: the process kills itself when a text holding the trigger comes to that step
     markers  folder where the first process to come there leaves a file of the trigger's name: nobody dies of it again
+    crashes  texts holding one of these make the code of the room raise, each time
+    far      each process takes all others for those of another machine: they cannot be reached, only sealed
+    no_store while the folder `markers` holds a file ``CELL.no-store``, nothing that this cell asks of the store succeeds
     set      constants to set after their module was imported: ``module.NAME`` -> value
 """
 
@@ -31,6 +34,14 @@ class _Plan:
         self._deaths: dict[str, str] = plan.get("deaths", {})
         self._markers: str = plan.get("markers", "")
         self.set: dict[str, Any] = plan.get("set", {})
+        self.crashes: list[str] = plan.get("crashes", [])
+        self.is_far: bool = plan.get("far", False)
+        self._no_store: str = os.path.join(self._markers, f"{os.environ.get('FAULT_CELL', '')}.no-store") if plan.get("no_store") else ""
+
+    @property
+    def has_store(self) -> bool:
+        """Whether this cell reaches the store now."""
+        return not self._no_store or not os.path.exists(self._no_store)
 
     def is_due(self, step: str, texts: Iterable[str]) -> bool:
         """Whether this process has to die here: one of the texts holds a trigger of this step, for the first time."""
@@ -84,6 +95,57 @@ def _break_delivery(module: ModuleType, plan: _Plan) -> None:
     sessions.deliver = maybe_deliver
 
 
+def _crash_room(module: ModuleType, plan: _Plan) -> None:
+    number = module.Repeats.number
+
+    def maybe_number(self: Any, posts: Sequence[Any], at: int) -> Any:
+        if any(crash in post.body for post in posts for crash in plan.crashes):
+            raise RuntimeError("a text that the room's code cannot bear")
+        return number(self, posts, at)
+
+    if plan.crashes:
+        module.Repeats.number = maybe_number
+
+
+def _break_registry(module: ModuleType, plan: _Plan) -> None:
+    registry = module.FileRegistry
+    run = registry._run
+
+    def maybe_run(self: Any, work: Callable[[], Any]) -> Any:
+        def reached() -> Any:
+            if not plan.has_store:
+                raise module.StoreUnavailable("cut off from the store")
+            return work()
+
+        return run(self, reached)
+
+    registry._run = maybe_run
+
+
+def _break_store(module: ModuleType, plan: _Plan) -> None:
+    store, guarded = module.SqliteStore, module._guarded
+    write = store._write
+
+    def maybe_write(self: Any, group: Sequence[Any]) -> None:
+        if plan.has_store:
+            write(self, group)
+            return
+        for pending in group:
+            pending.failure = module.StoreUnavailable("cut off from the store")
+
+    def maybe_read(read: Callable[[Any], Any], reader: Any) -> Any:
+        if not plan.has_store:
+            raise module.StoreUnavailable("cut off from the store")
+        return guarded(read, reader)
+
+    store._write, module._guarded = maybe_write, maybe_read  # type: ignore[attr-defined]
+
+
+def _move_apart(module: ModuleType, plan: _Plan) -> None:
+    if plan.is_far:
+        module.pid_space = lambda: f"of {os.environ.get('FAULT_CELL', '')}"  # type: ignore[attr-defined]
+
+
 def _set_constants(module: ModuleType, plan: _Plan) -> None:
     for name, value in plan.set.items():
         owner, _, constant = name.rpartition(".")
@@ -96,6 +158,10 @@ def _set_constants(module: ModuleType, plan: _Plan) -> None:
 _BREAKERS: dict[str, Callable[[ModuleType, _Plan], None]] = {
     "actors.room": _break_room,
     "actors.edge": _break_delivery,
+    "actors.room_repeats": _crash_room,
+    "actors.store.sqlite": _break_store,
+    "cluster.file_registry": _break_registry,
+    "cluster.processes": _move_apart,
 }
 
 

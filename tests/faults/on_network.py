@@ -1,0 +1,114 @@
+"""What is done to cells whose links can be cut, that can be cut off from the store, and that reach each other by nothing but
+links and store: a life that is cut off is sealed while its process goes on, and its commits are refused."""
+
+from __future__ import annotations
+
+from cluster.cell_process import OUT_STATUS
+from tests.faults.cells import Cells
+from tests.faults.network import Network
+from tests.faults.on_cells import Plan, not_coordinator
+from tests.faults.storm import Storm
+from tests.kit.fault_plan import no_store
+
+SHORT_S, LONG_S = 2.0, 8.0
+"""Shorter and longer than it takes to miss a cell."""
+
+
+def network_of(cells: Cells) -> Network:
+    """What the links go through."""
+    assert cells.network is not None
+    return cells.network
+
+
+async def _cut_off(storm: Storm, cells: Cells, name: str) -> None:
+    """Nothing gets to a cell nor from it, until its rooms are back elsewhere; then the cut is healed, and it finds that it is out."""
+    life, rooms, network = cells.life(name), cells.owned_by((name,), storm.rooms), network_of(cells)
+    network.part(name)
+    storm.hit(f"{name} cut off", rooms)
+    await cells.until(lambda: cells.is_sealed(life))
+    await storm.back()
+    network.heal()
+    assert await cells.died(name) == OUT_STATUS
+
+
+async def cut_off(storm: Storm, cells: Cells) -> None:
+    """One that does not coordinate."""
+    await _cut_off(storm, cells, not_coordinator(cells))
+
+
+async def coordinator_cut_off(storm: Storm, cells: Cells) -> None:
+    """The one that has the duty: it gives it back, since it could end nobody."""
+    await _cut_off(storm, cells, cells.coordinator)
+
+
+async def not_heard(storm: Storm, cells: Cells) -> None:
+    """Nothing gets from a cell to the others, which it hears well: they seal it."""
+    name, network = not_coordinator(cells), network_of(cells)
+    life, rooms = cells.life(name), cells.owned_by((name,), storm.rooms)
+    for other in cells.cells:
+        if other != name:
+            network.cut(name, other)
+    storm.hit(f"{name} not heard", rooms)
+    await cells.until(lambda: cells.is_sealed(life))
+    await storm.back()
+    network.heal()
+    assert await cells.died(name) == OUT_STATUS
+
+
+async def hears_nothing(storm: Storm, cells: Cells) -> None:
+    """Nothing gets to a cell from the others, which hear it well; healed after a while."""
+    name, network = not_coordinator(cells), network_of(cells)
+    rooms = cells.owned_by((name,), storm.rooms)
+    for other in cells.cells:
+        if other != name:
+            network.cut(other, name)
+    storm.hit(f"{name} hears nothing", rooms)
+    await storm.lasts(LONG_S)
+    network.heal()
+    await storm.back()
+
+
+async def short_cut(storm: Storm, cells: Cells) -> None:
+    """A cut too short for anybody to be ended for."""
+    name, network = not_coordinator(cells), network_of(cells)
+    life = cells.life(name)
+    network.part(name)
+    storm.hit(f"{name} cut off for a moment", storm.rooms)
+    await storm.lasts(SHORT_S)
+    network.heal()
+    await storm.back()
+    assert cells.life(name) == life, "a short cut has ended a life"
+
+
+async def _without_store(storm: Storm, cells: Cells, name: str) -> None:
+    """Everybody keeps what they own; its rooms refuse for a while, and are back as soon as the store is."""
+    life, rooms, gate = cells.life(name), cells.owned_by((name,), storm.rooms), no_store(cells.data, name)
+    gate.touch()
+    await storm.lasts(LONG_S)
+    storm.hit(f"{name} has the store again", rooms)
+    gate.unlink()
+    await storm.back()
+    assert cells.life(name) == life, "a cell was ended because it did not reach the store"
+
+
+async def cut_off_from_store(storm: Storm, cells: Cells) -> None:
+    """One that does not coordinate."""
+    await _without_store(storm, cells, not_coordinator(cells))
+
+
+async def coordinator_cut_off_from_store(storm: Storm, cells: Cells) -> None:
+    """The one that has the duty: another takes it meanwhile."""
+    name = cells.coordinator
+    await _without_store(storm, cells, name)
+    assert cells.coordinator != name
+
+
+ON_NETWORK: dict[str, Plan] = {
+    "cell cut off from the others": Plan(cut_off),
+    "coordinator cut off from the others": Plan(coordinator_cut_off),
+    "cell not heard by the others": Plan(not_heard),
+    "cell hears nothing of the others for 8 s": Plan(hears_nothing),
+    "cell cut off for 2 s": Plan(short_cut),
+    "cell cut off from the store for 8 s": Plan(cut_off_from_store),
+    "coordinator cut off from the store for 8 s": Plan(coordinator_cut_off_from_store),
+}

@@ -1,0 +1,52 @@
+"""A server of plain cells that several scenarios share, each with people of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvloop
+
+from cluster.bench.servers import UNLIMITED
+from tests.faults.cells import Cells
+from tests.faults.gauge import Report
+from tests.faults.on_cells import POISON, Plan
+from tests.faults.storm import Seats, Storm
+from tests.kit.fault_plan import disturbed
+
+NAMES = ("cell-1", "cell-2", "cell-3")
+SHARDS = 12
+
+
+class Running:
+    """Three cells. `apart`: their links go through a network that can be cut, and they reach each other by nothing else."""
+
+    def __init__(self, data: Path, plans: Mapping[str, Plan], rounds: int, *, apart: bool) -> None:
+        self._plans = plans
+        self._seats = Seats(data, rounds * sum(plan.shape.accounts + plan.listeners for plan in plans.values()), SHARDS)
+        self._cells = Cells(data, NAMES, {**UNLIMITED, **disturbed(data, far=apart, crashes=(POISON,))}, apart=apart)
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+    @classmethod
+    @contextmanager
+    def on(cls, data: Path, plans: Mapping[str, Plan], *, rounds: int = 1, apart: bool = False) -> Iterator[Running]:
+        """A running one, with people for so many rounds of all scenarios."""
+        running = cls(data, plans, rounds, apart=apart)
+        with running._runner as runner:
+            try:
+                runner.run(running._cells.start())
+                yield running
+            finally:
+                runner.run(running._cells.end())
+
+    def play(self, name: str) -> Report:
+        """One scenario; what an earlier one left broken is mended first. Raises `AssertionError` for a broken promise."""
+        return self._runner.run(self._play(name))
+
+    async def _play(self, name: str) -> Report:
+        await self._cells.heal()
+        plan = self._plans[name]
+        storm = Storm(name, self._cells, self._seats.take(plan.shape.accounts + plan.listeners), shape=plan.shape)
+        return await storm.play(lambda: plan.fault(storm, self._cells))
