@@ -19,6 +19,8 @@ HOST_LABEL = "warbler-host"
 ROLES = ("edge", "chat", "gpu")
 NO_ROLES = "none"
 DEFAULT_ROLES = ("edge", "chat")
+SEAT_LABELS = ("room",)
+"""What a room's own cell hosts: no listeners, no hash buckets."""
 UNIT = "warbler"
 """The custom resource of a node: a cell takes one of it, so that Ray's autoscaler sees the node is in use."""
 UNITS = 1000
@@ -101,6 +103,15 @@ def _cell(node: Node, number: int) -> WantedCell:
         node.labels.get(HOST_LABEL, ""),
         min(node.units, 1.0),
     )
+
+
+def place_seat(name: str, before: WantedCell | None, nodes: Iterable[Node]) -> WantedCell | None:
+    """Where a room's own cell is to be: where it was as long as that node is there; else on a node for chat that its name chooses."""
+    chat = {node.id: node for node in nodes if "chat" in roles_of(node.labels)}
+    if not chat or (before is not None and before.node in chat):
+        return before
+    node = max(chat.values(), key=lambda node: hashlib.sha256(f"{node.id} {name}".encode()).digest())
+    return WantedCell(name, node.id, SEAT_LABELS, node.labels.get(ZONE_LABEL, ""), node.address, units=min(node.units, 1.0))
 
 
 def short_id(node: str) -> str:

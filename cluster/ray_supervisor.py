@@ -21,7 +21,7 @@ from cluster.growth import Growth
 from cluster.hands import CellPort
 from cluster.life_lock import is_held, wait_free
 from cluster.membership import Membership
-from cluster.nodes import UNIT, WantedCell, check_machines, wanted_cells
+from cluster.nodes import DEFAULT_ROLES, SEAT_LABELS, UNIT, WantedCell, check_machines, place_seat, wanted_cells
 from cluster.problems import StartProblem, last_words
 from cluster.processes import ProcessId, kill_for_sure, this_machine
 from cluster.ray_cell import RAY_CELL, answered, log_to_file
@@ -38,8 +38,6 @@ from gateway.logs import event_log
 SUPERVISOR = "supervisor"
 SEATS_LOOK_S = 0.5
 """Between two looks at which rooms are to have a process of their own."""
-SEAT_CELL: dict[str, Any] = {"labels": ("room",)}
-"""What a room's own cell hosts: no listeners, no hash buckets."""
 FIND_LIMIT_S = 5.0
 STATS_LIMIT_S = 2.0
 KILL_LIMIT_S = 5.0
@@ -110,7 +108,7 @@ class RayHands:
 
     async def launch(self, name: str, life: str) -> CellPort:
         """See `Hands`."""
-        cell = self.places.get(name) or WantedCell(name, **(SEAT_CELL if is_seat(name) else {}))
+        cell = self.places.get(name) or WantedCell(name, labels=SEAT_LABELS if is_seat(name) else DEFAULT_ROLES)
         options: dict[str, Any] = {"name": actor_name(name, life), "lifetime": "detached", "namespace": NAMESPACE, "max_concurrency": 1000}
         if cell.node:
             options |= {"scheduling_strategy": on_node(cell.node)}
@@ -172,6 +170,8 @@ class SupervisorActor:
         self._growth: Growth | None = None
         self._places: Mapping[str, WantedCell] = {}
         self._seats: SeatWishes | None = None
+        self._moving: set[str] = set()
+        """Rooms' own cells that have to leave their node."""
         self._names: tuple[str, ...] = ()
         """Of the cells that many rooms share."""
         self._upkeep = Upkeep()
@@ -187,10 +187,10 @@ class SupervisorActor:
                 hands = RayHands(settings)
                 if settings.address and settings.most_nodes:
                     self._growth = Growth(settings, home_node(), lambda nodes: asyncio.to_thread(ask_for, nodes))
-                names = self._names = await self._place(hands)
                 membership = Membership(ClusterFile(settings.data))
                 self._seats = SeatWishes(membership, settings)
-                self._supervisor = Supervisor(membership, hands, Wanted((*names, *self._seats.names()), settings.port))
+                names = self._names = await self._place(hands)
+                self._supervisor = Supervisor(membership, hands, Wanted((*names, *self._seats_to_run()), settings.port))
                 async with asyncio.TaskGroup() as tasks:
                     watching = [
                         tasks.create_task(self._watch_nodes(hands, self._supervisor), name="watch nodes"),
@@ -213,7 +213,10 @@ class SupervisorActor:
         if self._growth is not None:
             nodes = await self._growth.nodes_to_use(asyncio.get_running_loop().time(), nodes, await self._figures(), hands.places)
         wanted = wanted_cells(nodes, settings.cells)
-        self._places = hands.places = {**hands.places, **{cell.name: cell for cell in wanted}}
+        seats = {name: place_seat(name, self._places.get(name), nodes) for name in (self._seats.names() if self._seats is not None else ())}
+        self._moving = {name for name, cell in seats.items() if cell is not None and self._places.get(name, cell).node != cell.node}
+        placed = {cell.name: cell for cell in (*wanted, *seats.values()) if cell is not None}
+        self._places = hands.places = {**hands.places, **placed}
         return tuple(cell.name for cell in wanted)
 
     async def _figures(self) -> dict[str, CellStats]:
@@ -245,8 +248,15 @@ class SupervisorActor:
             self._want(supervisor)
 
     def _want(self, supervisor: Supervisor) -> None:
-        seats = self._seats.names() if self._seats is not None else ()
+        seats = self._seats_to_run()
         supervisor.want((*self._names, *seats), self._settings.stop_seconds)
+
+    def _seats_to_run(self) -> tuple[str, ...]:
+        """Rooms' own cells, without those that have no node yet, and those whose node goes: they end there and are wanted again."""
+        names = self._seats.names() if self._seats is not None else ()
+        if not self._settings.address:
+            return tuple(names)
+        return tuple(name for name in names if name in self._places and name not in self._moving)
 
     async def isolate(self, room: str, on: bool) -> dict[str, Any]:
         """Give a room a process of its own, or let it live among others again."""

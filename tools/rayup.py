@@ -93,16 +93,36 @@ async def chat(made: list[Host]) -> int:
     clients = [Client(Accounts(url).websocket_url, login.token, start="first") for url, login in zip(urls, logins, strict=True)]
     async with clients[0], clients[1], clients[2]:
         room = (await clients[0].create("three hosts", [login.user for login in logins[1:]])).room
-        said = {f"hello from {host.address}" for host in made}
         sessions = [cell["sessions"] for cell in await asyncio.to_thread(wait_serving, made[0], 3)]
         if sessions != [1, 1, 1]:
             raise RuntimeError(f"not one person on each host: {sessions}")
-        readers = [asyncio.create_task(heard(client, room, said)) for client in clients]
-        for client, host in zip(clients, made, strict=True):
-            await client.send(room, f"hello from {host.address}")
-        async with asyncio.timeout(30):
-            await asyncio.gather(*readers)
+        found = await everybody_posts(clients, room, "hello")
+        await asyncio.to_thread(isolate, made[0], room)
+        return found + await everybody_posts(clients, room, "this room has a process of its own, and we are still here:")
+
+
+async def everybody_posts(clients: list[Client], room: str, words: str) -> int:
+    """Each client posts, and each has all of it. The number of deliveries."""
+    said = {f"{words} {number}" for number in range(len(clients))}
+    readers = [asyncio.create_task(heard(client, room, said)) for client in clients]
+    for number, client in enumerate(clients):
+        await client.send(room, f"{words} {number}")
+    async with asyncio.timeout(30):
+        await asyncio.gather(*readers)
     return len(said) * len(clients)
+
+
+def isolate(head: Host, room: str) -> None:
+    """Give the room a cell of its own, and wait until that serves."""
+    head.ssh(f"{WARBLER} isolate {room}")
+    end = time.monotonic() + LIMIT_S
+    while True:
+        cells = json.loads(head.ssh(f"{WARBLER} status --json"))["cells"]
+        if any(cell["name"] == f"room:{room}" and cell["state"] == "serving" and cell.get("node") for cell in cells):
+            return
+        if time.monotonic() > end:
+            raise RuntimeError(f"the room has no process of its own: {cells}")
+        time.sleep(0.5)
 
 
 async def heard(client: Client, room: str, said: set[str]) -> None:

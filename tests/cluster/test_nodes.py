@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.nodes import CELLS_LABEL, HOST_LABEL, ROLES_LABEL, ZONE_LABEL, Node, check_machines, roles_of, wanted_cells
+from cluster.nodes import CELLS_LABEL, HOST_LABEL, ROLES_LABEL, ZONE_LABEL, Node, check_machines, place_seat, roles_of, wanted_cells
 from cluster.problems import StartProblem
 
 
@@ -60,3 +60,24 @@ def test_more_than_one_machine_is_refused_unless_the_nodes_are_said_to_share_one
 
 def test_several_nodes_of_one_address_and_nodes_without_cells_are_no_second_machine() -> None:
     check_machines([node(1), node(1)._replace(id="other"), node(2, roles="none")], False)
+
+
+def test_cells_of_single_rooms_are_spread_over_nodes_for_chat_and_can_be_reached_from_others() -> None:
+    nodes = [node(1, zone="a"), node(2, zone="b"), node(3, roles="gpu"), node(4, roles="edge")]
+    placed = [place_seat(f"room:{number}", None, nodes) for number in range(40)]
+    assert {cell.address for cell in placed if cell is not None} == {"10.0.0.1", "10.0.0.2"}
+    assert {(cell.node, cell.zone, cell.labels) for cell in placed if cell is not None} == {
+        ("id1", "a", ("room",)),
+        ("id2", "b", ("room",)),
+    }
+
+
+def test_the_cell_of_a_room_stays_where_it_is_and_moves_only_when_its_node_is_gone() -> None:
+    first = place_seat("room:1", None, [node(1)])
+    assert first is not None
+    assert place_seat("room:1", first, [node(1), node(2), node(5)]) == first
+    moved = place_seat("room:1", first, [node(2), node(5)])
+    assert moved is not None
+    assert moved.node in ("id2", "id5")
+    assert place_seat("room:1", first, []) == first
+    assert place_seat("room:1", None, [node(3, roles="gpu")]) is None
