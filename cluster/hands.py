@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from actors.runtime.view import CellInfo
 from cluster.figures import CellStats
@@ -42,3 +42,10 @@ class Hands(Protocol):
 
     async def kill(self, life: str, process: ProcessId | None) -> None:
         """The process is gone when this returns. Raises `StartProblem` where that cannot be had."""
+
+
+class Wanted(NamedTuple):
+    """What is to run."""
+
+    names: tuple[str, ...]
+    port: int

@@ -18,7 +18,7 @@ from actors.store.store import StoreError
 from cluster.figures import CellStats, Identity
 from cluster.folder_lock import folder_lock
 from cluster.growth import Growth
-from cluster.hands import CellPort
+from cluster.hands import CellPort, Wanted
 from cluster.life_lock import is_held, wait_free
 from cluster.membership import Membership
 from cluster.nodes import DEFAULT_ROLES, SEAT_LABELS, UNIT, WantedCell, check_machines, place_seat, wanted_cells
@@ -30,7 +30,7 @@ from cluster.ray_nodes import ask_for, home_node, kill_there, living_nodes, on_n
 from cluster.seat_names import actor_name, is_seat
 from cluster.seat_wishes import SeatWishes
 from cluster.settings import Settings
-from cluster.supervisor import Child, Supervisor, Wanted
+from cluster.supervisor import Child, Supervisor
 from cluster.upkeep import Upkeep, What
 from cluster.watch import until_gone
 from gateway.logs import event_log

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from cluster.hands import CellPort, Hands
+from cluster.hands import CellPort, Hands, Wanted
 from cluster.membership import Membership
 from cluster.pauses import Pauses
 from cluster.problems import StartProblem, in_short
@@ -40,13 +40,6 @@ START_LIMIT_S = 60.0
 """From the wish for a process to its links."""
 
 _log = event_log("cluster.supervisor")
-
-
-class Wanted(NamedTuple):
-    """What is to run."""
-
-    names: tuple[str, ...]
-    port: int
 
 
 class Child:
@@ -114,7 +107,7 @@ class Supervisor:
             raise failed.exceptions[0] from failed
 
     def want(self, names: Sequence[str], limit_s: float) -> None:
-        """From now on these cells are to run: new ones are started, others end in good order. Call it while `run` runs."""
+        """From now on these cells are to run: new ones are started, others are emptied and end. Call it while `run` runs."""
         if self.stopping:
             return
         names = [name for name in names if name not in self.unwanted]
@@ -136,8 +129,13 @@ class Supervisor:
         _log.info("cell_dismissed", cell=child.name)
 
     async def _ended(self, child: Child, limit_s: float) -> bool:
+        view = self._membership.view()
         try:
-            await self._end(child, limit_s)
+            if child.process is not None and view is not None and child.life in view.by_life:
+                self._membership.drain(child.life)
+                await self._see_off(child)
+            else:
+                await self._end(child, limit_s)
         except StartProblem as problem:
             child.problem = str(problem)
             return False

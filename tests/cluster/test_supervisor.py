@@ -12,10 +12,11 @@ import pytest
 from actors.runtime.view import CellInfo, View, ViewError
 from actors.store.cluster_file import ClusterFile, create
 from cluster.figures import CellStats
+from cluster.hands import Wanted
 from cluster.membership import Membership
 from cluster.problems import StartProblem
 from cluster.processes import ProcessId
-from cluster.supervisor import Supervisor, Wanted
+from cluster.supervisor import Supervisor
 from tests.kit.peers import turn_until
 
 SHARDS = 4
@@ -345,23 +346,6 @@ def test_cells_that_are_wanted_later_are_started(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
-def test_a_cell_that_is_wanted_no_more_ends_in_good_order(tmp_path: Path) -> None:
-    async def scenario(folder: Path) -> None:
-        town = Town(folder, 2)
-        await town.until_settled()
-        leaving = town.machine.of("cell-2")
-        town.supervisor.want(["cell-1"], 1.0)
-        await town.until(lambda: set(town.supervisor.children) == {"cell-1"})
-        assert leaving.stopped
-        assert town.membership.unsealed() == [town.machine.of("cell-1").life]
-        town.supervisor.want(["cell-1", "cell-2"], 1.0)
-        await town.until_settled()
-        assert town.machine.of("cell-2").life != leaving.life
-        await town.supervisor.stop(1.0)
-
-    play(tmp_path, scenario)
-
-
 def test_a_cell_that_cannot_be_ended_is_ended_later_and_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(folder: Path) -> None:
         town = Town(folder, 2)
@@ -374,6 +358,7 @@ def test_a_cell_that_cannot_be_ended_is_ended_later_and_not_forgotten(tmp_path: 
             raise StartProblem("it hangs in the kernel")
 
         monkeypatch.setattr(town.machine, "kill", hang)
+        town.machine.drained.add(leaving)
         town.supervisor.want(["cell-1"], 1.0)
         await town.until(lambda: set(town.supervisor.children) == {"cell-1"})
         assert leaving not in town.membership.unsealed()

@@ -146,3 +146,25 @@ def test_a_supervisor_that_returns_in_the_middle_sees_the_old_life_off_and_keeps
         await town.supervisor.stop(1.0)
 
     play(tmp_path, scenario)
+
+
+def test_a_cell_that_is_wanted_no_more_is_emptied_and_ends_in_good_order(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        leaving = town.machine.of("cell-2")
+        town.supervisor.want(["cell-1"], 1.0)
+        await town.until(lambda: town.view.draining == (leaving.life,) and town.supervisor.children["cell-2"].state == "draining")
+        looks = leaving.looks
+        await town.until(lambda: leaving.looks > looks + 3)
+        assert not leaving.stopped
+        town.machine.drained.add(leaving.life)
+        await town.until(lambda: set(town.supervisor.children) == {"cell-1"})
+        assert leaving.stopped
+        assert town.membership.unsealed() == [town.machine.of("cell-1").life]
+        town.supervisor.want(["cell-1", "cell-2"], 1.0)
+        await town.until_settled()
+        assert town.machine.of("cell-2").life != leaving.life
+        await town.supervisor.stop(1.0)
+
+    play(tmp_path, scenario)
