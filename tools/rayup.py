@@ -204,6 +204,7 @@ def wait_for_two(head: Host, other: Host) -> dict[str, set[str]]:
     end = time.monotonic() + LIMIT_S
     while True:
         cells = json.loads(head.ssh(f"{WARBLER} status --json"))["cells"]
+        cells = [cell for cell in cells if not cell["name"].startswith("room:")]
         ready = {(cell["node"], cell["zone"], cell["slots"] > 0, cell["port"] > 0) for cell in cells if cell["state"] == "serving"}
         if ready == {(head.address, "a", True, True), (other.address, "b", False, False)}:
             return {host.address: {cell["life"] for cell in cells if cell["node"] == host.address} for host in (head, other)}
