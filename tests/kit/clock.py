@@ -76,7 +76,8 @@ class Clock:
     def run(self) -> int:
         """Run until nothing is due at this time; returns how many callbacks ran. An exception of one comes out here."""
         started = self.steps
-        while self._due():
+        later = self._later
+        while self._soon or (later and later[0][0] <= self._now):
             self._turn()
             if self.steps - started > MAX_STEPS:
                 raise Endless(f"still {len(self._soon)} callbacks due after {MAX_STEPS}")
@@ -116,18 +117,13 @@ class Clock:
             heappop(self._later)
         return self._later[0][0] if self._later else None
 
-    def _due(self) -> bool:
-        if self._soon:
-            return True
-        at = self._next()
-        return at is not None and at <= self._now
-
     def _turn(self) -> None:
         # As an event loop does: what is due now runs in this turn, what it asks for `soon` runs in the next.
         ready = self._soon
         self._soon = deque()
-        while (at := self._next()) is not None and at <= self._now:
-            ready.append(heappop(self._later)[2])
+        later, now = self._later, self._now
+        while later and later[0][0] <= now:
+            ready.append(heappop(later)[2])
         try:
             while ready:
                 timing = ready.popleft()

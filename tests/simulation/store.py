@@ -134,7 +134,8 @@ class SimStore:
     # --- reads ---
 
     def _read(self, slots: Sequence[int], name: str, args: tuple[Any, ...]) -> Promise[Any]:
-        if any(shard_of(slot, self.shards) not in self._owned for slot in slots):
+        shards = self.shards
+        if not {slot * shards >> 12 for slot in slots} <= self._owned:
             return rejected(Sealed(f"life {self.life} does not own all of these shards"))
         promise: Promise[Any] = Promise()
         self._clock.later(self._pause(READ_S), self._answer, promise, name, args)
