@@ -25,8 +25,8 @@ from gateway.proxies import Proxies
 from gateway.tls import Certificates, TlsError
 
 DAY_S = 86_400.0
-BURST_S = 2.0
-"""So many seconds' worth of logins are let in at once."""
+BURST_S = 0.5
+"""So many seconds' worth of logins are let in at once: more would hold everybody else up for as long as they take."""
 HEALTH_KEPT_S = 2.0
 """How long an answer of `/healthz` is good: each costs a commit."""
 

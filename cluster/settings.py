@@ -52,7 +52,7 @@ class Settings(BaseModel):
     `https://chat.example:{port}`. Unset: their ports are named by `host`, where that is one address and neither
     `public_url` is set nor a proxy is trusted; else clients are led to no cell, and not asked to move for balance."""
     arrivals_per_second: float = Field(default=200.0, gt=0, le=1_000_000)
-    """Logins over WebSocket that one cell lets in each second over time; two seconds' worth at once. Others are told when to
+    """Logins over WebSocket that one cell lets in each second over time; half a second's worth at once. Others are told when to
     come again; devices that come back or were asked to move come first."""
     drain_seconds: Seconds = 10.0
     """Over what time a cell that is to end spreads its clients' moves."""
