@@ -114,8 +114,12 @@ class RayHands:
             options |= {"scheduling_strategy": on_node(cell.node)}
             options |= {"resources": {UNIT: cell.units}} if cell.units else {}
         who = Identity(name, life, cell.labels, cell.zone, cell.address, cell.public_host)
-        create = partial(RAY_CELL.options(**options).remote, self._settings, who, this_machine())
-        self._handles[life] = await asyncio.to_thread(create)
+        given: tuple[Any, ...] = (self._settings, who, this_machine())
+        try:
+            self._handles[life] = await asyncio.to_thread(RAY_CELL.options(**options).remote, *given)
+        except ValueError:
+            # A room's own cell that it replaces still has the name.
+            self._handles[life] = await asyncio.to_thread(RAY_CELL.options(**{**options, "name": life}).remote, *given)
         return self._port(life)
 
     def _port(self, life: str) -> RayCellPort:
@@ -125,12 +129,17 @@ class RayHands:
         """See `Hands`."""
         if not is_held(self._data, life):
             return None
-        try:
-            handle = await asyncio.to_thread(partial(ray.get_actor, actor_name(name, life), namespace=NAMESPACE))
-            async with asyncio.timeout(FIND_LIMIT_S):
-                await handle.stats.remote()
-        except (RayError, ValueError, TimeoutError) as error:
-            _log.warning("cell_not_adopted", life=life, reason=repr(error))
+        handle = None
+        for known_as in dict.fromkeys((actor_name(name, life), life)):
+            try:
+                found = await asyncio.to_thread(partial(ray.get_actor, known_as, namespace=NAMESPACE))
+                async with asyncio.timeout(FIND_LIMIT_S):
+                    if (await found.stats.remote())["life"] == life:
+                        handle = found
+                        break
+            except (RayError, ValueError, TimeoutError) as error:
+                _log.warning("cell_not_found_by_name", life=life, name=known_as, reason=repr(error))
+        if handle is None:
             return None
         self._handles[life] = handle
         return self._port(life)

@@ -128,7 +128,7 @@ def named_cells(known: frozenset[str]) -> list[tuple[str, Any]]:
 
 def handles_of(cells: Iterable[CellInfo]) -> dict[str, Any]:
     """Life -> handle of these cells, as far as Ray still knows them."""
-    found = {cell.life: _handle(actor_name(cell.name, cell.life)) for cell in cells}
+    found = {cell.life: _handle(cell.life) or _handle(actor_name(cell.name, cell.life)) for cell in cells}
     return {life: handle for life, handle in found.items() if handle is not None}
 
 

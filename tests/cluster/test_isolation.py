@@ -53,6 +53,11 @@ def test_a_room_gets_a_named_actor_survives_its_death_and_goes_back_with_every_p
     os.kill(cell["pid"], signal.SIGKILL)
     posted = until_home_is(talkers, room, f"room:{room}-", not_life=first, posted=posted)
     assert server.cells()[f"room:{room}"]["restarts"] == 1
+    # a new version of the code takes its place while it serves
+    second = talkers.life(room)
+    rolled = server.run("roll")
+    assert rolled.returncode == 0, rolled.stderr
+    posted = until_home_is(talkers, room, f"room:{room}-", not_life=second, posted=posted)
     # and back
     assert server.run("isolate", "--back", room).returncode == 0
     posted = until_home_is(talkers, room, "cell-", posted=posted)
