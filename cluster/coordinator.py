@@ -3,6 +3,7 @@ holds the lease. A state machine without input or output: inputs come with the t
 
     dead (told, or its process is seen to be gone)    sealed at once, then a view without it
     silent (missed here and by most of the view)      the same; where its process can be reached it is killed before
+    deaf (says that it hears a minority of the view)  the same
     not sure                                          nothing: late beats alone stop nobody
     a move, let go by its owner                       ended: the next view names the target
     a move without an answer                          withdrawn; no healthy cell is sealed for it
@@ -253,7 +254,7 @@ class Coordinator:
     def _see_to_lease(self, now: float) -> None:
         if self._leasing or not LABELS & set(self.info.labels):
             return
-        if self.hearing.is_cut_off(now, holds_duty=True):
+        if self.hearing.is_cut_off(now, holds_duty=True) or self.hearing.is_mute(now):
             # In a minority: it could seal nobody, and those who could must get the duty.
             if self.lease.mine:
                 self._leasing = True

@@ -99,6 +99,8 @@ class Duty:
         if self._me in view.by_life:
             for life in self._hearing.missed_by_most(now):
                 gone.setdefault(life, f"no beat for {self._hearing.quiet_for(life, now):.1f} s, and most cells miss it")
+            for life in self._hearing.deaf(now):
+                gone.setdefault(life, "it hears so few others that nothing reaches it")
         return gone
 
     def _ends(self, gone: Mapping[str, str], now: float) -> list[Action]:

@@ -32,9 +32,13 @@ class Hearing:
         self._really_at: dict[str, float] = {}
         self.beats: dict[str, Beat] = {}
         """The last beat of each life."""
+        # Beats by an older view do not speak of all who are there now.
+        self._since = 0
 
     def follow(self, view: View, now: float) -> None:
         """These are the cells now."""
+        if self._lives != tuple(view.by_life):
+            self._since = view.version
         self._lives = tuple(view.by_life)
         for life in self._lives:
             if life not in self._heard_at:
@@ -75,6 +79,30 @@ class Hearing:
         here = set(self.heard(now))
         missed = [life for life in self._lives if life != self._me and life not in here]
         return [life for life in missed if 2 * (1 + self._also_missed(life, here)) >= len(self._counted())]
+
+    def deaf(self, now: float) -> list[str]:
+        """Lives that are heard here and say that they hear so few others that they are in a minority: no request reaches them, nor
+        the answers to theirs. In a tie those who do not hear this one, which asks because it coordinates."""
+        if self.is_cut_off(now, holds_duty=True):
+            return []
+        counted = self._counted()
+        return [life for life in self.heard(now) if life in counted and self._is_deaf(self._said(life), counted)]
+
+    def _is_deaf(self, beat: Beat | None, counted: list[str]) -> bool:
+        if beat is None:
+            return False
+        with_it = 1 + len(set(beat.heard) & set(counted))
+        return 2 * with_it < len(counted) or (2 * with_it == len(counted) and self._me not in beat.heard)
+
+    def is_mute(self, now: float) -> bool:
+        """Whether most cells say that they miss this one, though it hears them: it can decide for nobody."""
+        said = (self._said(life) for life in self.heard(now))
+        return 2 * sum(beat is not None and self._me not in beat.heard for beat in said) > len(self._counted())
+
+    def _said(self, life: str) -> Beat | None:
+        """The last beat of a life, where it speaks of the cells of this view."""
+        beat = self.beats.get(life)
+        return beat if beat is not None and beat.view >= self._since else None
 
     def _counted(self) -> list[str]:
         """Lives of the view that may live."""

@@ -208,6 +208,25 @@ def test_a_one_way_partition_between_two_of_three_stops_nobody() -> None:
     assert town.archive.sealed == []
 
 
+def test_one_that_hears_nobody_is_sealed_though_all_hear_it() -> None:
+    town = settled(*THREE)
+    (deaf, *others) = (life for life in THREE if not town.members[life].has_duty)
+    for other in set(THREE) - {deaf}:
+        town.network.cut_one_way(other, deaf)
+    assert town.seconds_until(lambda: deaf not in town.view.by_life) <= 7.0
+    assert town.archive.sealed == [deaf]
+    assert set(others) < set(town.view.by_life)
+
+
+def test_a_coordinator_that_nobody_hears_gives_the_duty_back_and_is_sealed() -> None:
+    town = settled(*THREE)
+    (mute,) = (life for life in THREE if town.members[life].has_duty)
+    for other in set(THREE) - {mute}:
+        town.network.cut_one_way(mute, other)
+    assert town.seconds_until(lambda: mute not in town.view.by_life) <= 7.0
+    assert town.archive.sealed == [mute]
+
+
 def test_a_late_beat_stops_nobody() -> None:
     town = settled("a.1", "b.1")
     town.network.delay("b.1", "a.1", 2.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.runtime.view import CellInfo, first_view
+from actors.runtime.view import CellInfo, add_cells, first_view
 from cluster.beats import Beat, ViewFrame, ViewWanted, hear, say
 from cluster.hearing import GRACE_S, Hearing
 from cluster.loads import Load
@@ -89,6 +89,41 @@ def test_who_hears_too_few_is_cut_off_and_in_a_tie_the_coordinator_is_not(size: 
     for life in lives[1 : 1 + heard]:
         at.beat(beat(life), 10.0)
     assert at.is_cut_off(10.0, holds) == cut
+
+
+@pytest.mark.parametrize(
+    ("others", "heard", "is_deaf"),
+    [("bc", "", True), ("bc", "b", False), ("b", "", True), ("bcd", "b", True), ("bcd", "a", False), ("bcde", "a", True)],
+)
+def test_who_says_that_it_hears_a_minority_or_in_a_tie_not_this_one_is_deaf(others: str, heard: str, is_deaf: bool) -> None:
+    lives = [f"{name}.1" for name in f"a{others}"]
+    at, last = hearing(*lives), lives[-1]
+    for life in lives[1:]:
+        at.beat(beat(life, *(f"{name}.1" for name in (heard if life == last else f"a{others}"))), 1.0)
+    assert at.deaf(1.5) == ([last] if is_deaf else [])
+
+
+def test_who_is_cut_off_itself_calls_nobody_deaf() -> None:
+    at = hearing("a.1", "b.1", "c.1", "d.1")
+    at.beat(beat("b.1"), 5.0)
+    assert at.is_cut_off(5.0, holds_duty=False)
+    assert at.deaf(5.0) == ["b.1"], "a tie is the coordinator's"
+    assert at.deaf(5.0 + CUT_S + 0.1) == []
+
+
+def test_a_beat_by_a_view_with_other_cells_calls_nobody_deaf() -> None:
+    at = hearing("a.1", "b.1")
+    at.follow(add_cells(first_view([CellInfo(life, life[0]) for life in ("a.1", "b.1")], 8), [CellInfo("c.1", "c")]), 0.0)
+    at.beat(beat("b.1"), 1.0)
+    assert at.deaf(1.5) == []
+
+
+@pytest.mark.parametrize(("others", "missing", "mute"), [("bc", "bc", True), ("bc", "b", False), ("b", "b", False)])
+def test_who_is_missed_by_most_of_those_whom_it_hears_is_mute(others: str, missing: str, mute: bool) -> None:
+    at = hearing("a.1", *(f"{name}.1" for name in others))
+    for name in others:
+        at.beat(beat(f"{name}.1", *(() if name in missing else ("a.1",))), 1.0)
+    assert at.is_mute(1.5) is mute
 
 
 def test_a_life_that_left_the_view_is_forgotten() -> None:

@@ -41,31 +41,37 @@ async def coordinator_cut_off(storm: Storm, cells: Cells) -> None:
     await _cut_off(storm, cells, cells.coordinator)
 
 
-async def not_heard(storm: Storm, cells: Cells) -> None:
-    """Nothing gets from a cell to the others, which it hears well: they seal it."""
-    name, network = not_coordinator(cells), network_of(cells)
-    life, rooms = cells.life(name), cells.owned_by((name,), storm.rooms)
+async def _one_way(storm: Storm, cells: Cells, name: str, *, mute: bool) -> None:
+    """Nothing gets from a cell to the others (mute), or from the others to it (deaf), while the other direction works: it is sealed."""
+    life, rooms, network = cells.life(name), cells.owned_by((name,), storm.rooms), network_of(cells)
     for other in cells.cells:
         if other != name:
-            network.cut(name, other)
-    storm.hit(f"{name} not heard", rooms)
+            network.cut(*((name, other) if mute else (other, name)))
+    storm.hit(f"{name} {'not heard' if mute else 'hears nothing'}", rooms)
     await cells.until(lambda: cells.is_sealed(life))
     await storm.back()
     network.heal()
     assert await cells.died(name) == OUT_STATUS
 
 
+async def not_heard(storm: Storm, cells: Cells) -> None:
+    """One that does not coordinate is mute."""
+    await _one_way(storm, cells, not_coordinator(cells), mute=True)
+
+
+async def coordinator_not_heard(storm: Storm, cells: Cells) -> None:
+    """The one that has the duty is mute: it gives the duty back."""
+    await _one_way(storm, cells, cells.coordinator, mute=True)
+
+
 async def hears_nothing(storm: Storm, cells: Cells) -> None:
-    """Nothing gets to a cell from the others, which hear it well; healed after a while."""
-    name, network = not_coordinator(cells), network_of(cells)
-    rooms = cells.owned_by((name,), storm.rooms)
-    for other in cells.cells:
-        if other != name:
-            network.cut(other, name)
-    storm.hit(f"{name} hears nothing", rooms)
-    await storm.lasts(LONG_S)
-    network.heal()
-    await storm.back()
+    """One that does not coordinate is deaf."""
+    await _one_way(storm, cells, not_coordinator(cells), mute=False)
+
+
+async def coordinator_hears_nothing(storm: Storm, cells: Cells) -> None:
+    """The one that has the duty is deaf: it gives the duty back."""
+    await _one_way(storm, cells, cells.coordinator, mute=False)
 
 
 async def short_cut(storm: Storm, cells: Cells) -> None:
@@ -107,7 +113,9 @@ ON_NETWORK: dict[str, Plan] = {
     "cell cut off from the others": Plan(cut_off),
     "coordinator cut off from the others": Plan(coordinator_cut_off),
     "cell not heard by the others": Plan(not_heard),
-    "cell hears nothing of the others for 8 s": Plan(hears_nothing),
+    "coordinator not heard by the others": Plan(coordinator_not_heard),
+    "cell hears nothing of the others": Plan(hears_nothing),
+    "coordinator hears nothing of the others": Plan(coordinator_hears_nothing),
     "cell cut off for 2 s": Plan(short_cut),
     "cell cut off from the store for 8 s": Plan(cut_off_from_store),
     "coordinator cut off from the store for 8 s": Plan(coordinator_cut_off_from_store),
