@@ -30,8 +30,8 @@ web-test: web
 bench: environment  ## the table of figures, as multiples of a bare relay
 	$(ENV)/python -m cluster.cli bench all $(BENCH)
 
-soak: environment   ## rounds of killing under load
-	$(ENV)/python -m pytest -m slow tests/faults $(TESTS)
+soak: environment   ## faults under load, and simulation, for SOAK="--minutes 60" each; the figures of faults go into docs/faults.md
+	$(ENV)/python -m tests.faults.soak $(SOAK)
 	$(ENV)/python -m tests.simulation --minutes 60
 
 rayup: environment  ## `ray up` against three hosts made of name spaces on this machine; root only
