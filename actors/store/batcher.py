@@ -19,7 +19,8 @@ from typing import Any, Protocol
 
 from actors.runtime.promise import Promise
 from actors.runtime.spread import SIZES, Spread
-from actors.store.schema import EntryValues, Values
+from actors.store.rows import EntryRow
+from actors.store.schema import Values
 from actors.store.store import OutcomeUnknown, StoreError, StoreUnavailable
 
 MAX_QUEUED = 8192
@@ -50,7 +51,7 @@ class Pending(Promise[Any]):
         self,
         slot: int,
         shard: int,
-        entries: Sequence[EntryValues],
+        entries: Sequence[EntryRow],
         operations: Sequence[Operation],
         size: int,
         forgets: bool = False,

@@ -52,8 +52,11 @@ class MemberRow(Row, frozen=True, gc=False):
     joined_at: int
 
 
-class EntryRow(Row, frozen=True, gc=False):
-    """One entry of a room's log. Only ever added; a second entry of one (room, seq) is a conflict."""
+class EntryRow(Row, frozen=True, gc=False, array_like=True):
+    """One entry of a room's log. Only ever added; a second entry of one (room, seq) is a conflict.
+
+    Stored as msgpack, field after field: a field that is added later goes to the end, with a default, and old entries still read.
+    """
 
     table = "entries"
     key = ("room", "seq")

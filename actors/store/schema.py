@@ -1,13 +1,10 @@
 """Tables and statement texts, made from `rows.ROWS`, and the way of a row into its columns and back.
 
-Entries are the rows that count: they are kept as (room, seq, meta, body), where meta is msgpack of the other fields in
-their order, so that binding and reading one costs four columns and not nine. A field that is added later goes to the end
-of the row, with a default, and old meta still reads.
+Entries, the rows that count, have a form of their own: see `chunks.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
@@ -88,46 +85,9 @@ class Table(Generic[R]):
         return tuple(values[at] for at in self._key_at)
 
 
-EntryValues = tuple[str, int, bytes, bytes]
-"""An entry as its four columns (room, seq, meta, body), the body sealed. A bare tuple: one is made for every post."""
-
-Meta = tuple[int, str, str, int, str, str]
-"""(at, user, device, n, id, kind) of an entry."""
-
-_pack: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
-_read_meta: Callable[[bytes], Meta] = msgspec.msgpack.Decoder(Meta).decode
-
-
 def where(name: str, key: Values) -> bytes:
     """What a sealed value is bound to: ``table.field`` and the primary key."""
     return f"{name}{key!r}".encode()
-
-
-def entry_values(row: EntryRow, sealer: Sealer) -> EntryValues:
-    """The columns of an entry. Raises `ValueError` for text that is no Unicode (lone surrogates)."""
-    room, seq = row.room, row.seq
-    body = sealer.seal(row.body.encode(), f"entries.body {room} {seq}".encode())
-    return room, seq, _pack((row.at, row.user, row.device, row.n, row.id, row.kind)), body
-
-
-def entry_row(values: Values, sealer: Sealer) -> EntryRow:
-    """The entry of its columns, body opened."""
-    room, seq, meta, sealed = values
-    at, user, device, n, post_id, kind = _read_meta(meta)
-    body = sealer.unseal(sealed, f"entries.body {room} {seq}".encode()).decode()
-    return EntryRow(room, seq, at, user, device, n, post_id, kind, body)
-
-
-def bare_entry(values: Values) -> EntryRow:
-    """The entry of its first three columns, with an empty body."""
-    room, seq, meta = values[:3]
-    at, user, device, n, post_id, kind = _read_meta(meta)
-    return EntryRow(room, seq, at, user, device, n, post_id, kind, "")
-
-
-def entry_at(meta: bytes) -> int:
-    """When an entry was made, of its third column."""
-    return _read_meta(meta)[0]
 
 
 TABLES: dict[type[Row], Table[Any]] = {kind: Table(kind) for kind in ROWS if kind is not EntryRow}

@@ -81,6 +81,10 @@ class Sealer:
         self._count = MAX_SEALS
         self._encrypt: Callable[[bytes, bytes, bytes], bytes] = _no_key
 
+    def for_another_thread(self) -> Sealer:
+        """One that seals under a data key of its own, of the same master key and shelf."""
+        return Sealer(self._master, self._shelf)
+
     def prepare(self) -> None:
         """Draw the data key now and not with the first value. Raises `StoreError` when no key can be kept."""
         if self._count >= MAX_SEALS:

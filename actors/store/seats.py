@@ -21,6 +21,7 @@ from actors.store.ledger import fold_all
 from actors.store.migrations import migrate
 from actors.store.opening import connect, explain
 from actors.store.rows import ROWS
+from actors.store.seal import Sealer
 from actors.store.shards import NotReleased, take
 
 _NAME = re.compile(r"seat-(\d{4})-([a-z0-9]{4,40})\.db").fullmatch
@@ -59,11 +60,11 @@ def find_seat(folder: Path, number: int) -> Path:
     return found
 
 
-def fill_seat(shard: sqlite3.Connection, life: str, path: Path, room: str, slot: int) -> None:
+def fill_seat(shard: sqlite3.Connection, life: str, path: Path, room: str, slot: int, sealer: Sealer) -> None:
     """Move a room's rows from the shard, which is `life`'s, into the new seat file. Safe to repeat."""
     if not path.exists():
         check_owner(shard, life)
-        fold_all(shard)
+        fold_all(shard, sealer)
         fresh = path.with_suffix(".new")
         _remove(fresh)
         with closing(connect(fresh, create=True)) as seat:
@@ -79,7 +80,7 @@ def fill_seat(shard: sqlite3.Connection, life: str, path: Path, room: str, slot:
     _clear(shard, room)
 
 
-def empty_seat(shard: sqlite3.Connection, life: str, seat: Seat, slot: int) -> bool:
+def empty_seat(shard: sqlite3.Connection, life: str, seat: Seat, slot: int, sealer: Sealer) -> bool:
     """Inside a transaction of the shard, which is `life`'s: take the rows of a seat back; False where that was done before."""
     check_owner(shard, life)
     mark = f"{_DONE}{seat.number}"
@@ -89,11 +90,11 @@ def empty_seat(shard: sqlite3.Connection, life: str, seat: Seat, slot: int) -> b
         try:
             take(source, life)
             source.execute("BEGIN IMMEDIATE")
-            fold_all(source)
+            fold_all(source, sealer)
             source.execute("COMMIT")
         except sqlite3.Error as error:
             raise explain(error, seat.path) from error
-        fold_all(shard)
+        fold_all(shard, sealer)
         _clear(shard, seat.room)
         _copy(source, shard, seat.room, slot)
     shard.execute("INSERT INTO sealed_lives VALUES (?)", (mark,))

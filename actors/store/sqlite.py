@@ -23,7 +23,7 @@ from actors.store.batcher import Batcher, Operation, Pending, Soon, Wake
 from actors.store.checkpoints import EVERY_PAGES, Checkpointer
 from actors.store.reader import Reader
 from actors.store.rows import CursorRow, EntryRow, KeyRow, MarkRow, MemberRow, ReadRow, UserRoomRow
-from actors.store.schema import EntryValues, check_gone, entry_values, table_of
+from actors.store.schema import check_gone, table_of
 from actors.store.seal import Sealer
 from actors.store.seats import find_seat, seat_path, seats_in
 from actors.store.shards import SLOTS, NotReleased, shard_of, shard_path
@@ -60,6 +60,8 @@ class SqliteStore:
         self._sealer = sealer
         # So that no post ever waits for a new data key.
         sealer.prepare()
+        self._writers_sealer = sealer.for_another_thread()
+        self._writers_sealer.prepare()
         # Changed by the writer's thread alone, in single steps.
         self._open: dict[int, Shard] = {}
         self._batcher = Batcher(self._write, soon, wake, name=life)
@@ -126,7 +128,7 @@ class SqliteStore:
 
     def _encode(self, change: Commit, slot: int, shard: int) -> Pending:
         sealer = self._sealer
-        entries: list[EntryValues] = []
+        entries: list[EntryRow] = []
         operations: list[Operation] = []
         size = 0
         forgets = False
@@ -135,9 +137,11 @@ class SqliteStore:
             forgets = forgets or gone.table == EntryRow.table
         for row in change.puts:
             if type(row) is EntryRow:
-                values = entry_values(row, sealer)
-                entries.append(values)
-                size += ENTRY_BYTES + len(values[3])
+                body = row.body
+                if not body.isascii():
+                    body.encode()  # raises where it can never be stored
+                entries.append(row)
+                size += ENTRY_BYTES + len(body)
             else:
                 table = table_of(type(row))
                 operations.append((table.name, table.put, table.values(row, slot, sealer)))
@@ -282,7 +286,7 @@ class SqliteStore:
         if number < 0:
             raise ValueError(f"there is no shard {number}")
         path = shard_path(self.folder, number) if number < self.shards else find_seat(self.folder, number - self.shards)
-        writer = ShardWriter(path, self.life)
+        writer = ShardWriter(path, self.life, self._writers_sealer)
         self._open[number] = Shard(writer, ShardReader(path, writer.ledger, self._sealer))
 
     def _fill_seat(self, number: int, room: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from actors.store.chunks import entries_in, last_at
 from actors.store.ledger import Ledger
 from actors.store.opening import connect
 from actors.store.rows import (
@@ -24,7 +26,7 @@ from actors.store.rows import (
     UserRoomRow,
     UserRow,
 )
-from actors.store.schema import Table, bare_entry, entry_at, entry_row, table_of
+from actors.store.schema import Table, table_of
 from actors.store.seal import Sealer
 from actors.store.store import RoomState, UserState
 
@@ -43,12 +45,12 @@ _ROOM = _by_key(_ROOMS, "room = ?")
 _ROOM_MEMBERS = _by_key(_MEMBERS, "room = ?", "user")
 _ROOM_MARKS = _by_key(_MARKS, "room = ?", "user")
 _CHECKPOINT = _by_key(_CHECKPOINTS, "room = ?")
-_TAIL = "SELECT room, seq, meta FROM entries WHERE room = ? AND seq > ? ORDER BY seq"
 _USER = _by_key(_USERS, "user = ?")
 _USER_DEVICES = _by_key(_DEVICES, "user = ?", "device")
 _USER_MARKED = _by_key(_USER_MARKS, "user = ?", "room")
-_AFTER = "SELECT room, seq, meta, body FROM entries WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?"
-_BEFORE = "SELECT room, seq, meta, body FROM entries WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?"
+_AFTER = "SELECT room, seq, meta, body FROM entries WHERE room = ? AND seq > ? ORDER BY seq"
+_BEFORE = "SELECT room, seq, meta, body FROM entries WHERE room = ? AND seq < ? ORDER BY seq DESC"
+_COVERS = "SELECT room, seq, meta, body FROM entries WHERE room = ? AND seq >= ? ORDER BY seq LIMIT 1"
 _HEADS = """SELECT room, seq, meta FROM json_each(?) AS wanted CROSS JOIN entries
     WHERE room = wanted.value AND seq = (SELECT max(seq) FROM entries WHERE room = wanted.value)"""
 _MEMBER = _by_key(_MEMBERS, "room = ? AND user = ?")
@@ -86,14 +88,13 @@ class ShardReader:
         finally:
             self._connection.execute("COMMIT")
 
-    def _room_state(self, room: str, overlay: list[Any]) -> RoomState | None:
+    def _room_state(self, room: str, overlay: list[EntryRow]) -> RoomState | None:
         row = self._one(_ROOMS, _ROOM, room)
         if row is None:
             return None
         checkpoint = self._one(_CHECKPOINTS, _CHECKPOINT, room)
         behind = checkpoint.seq if checkpoint else 0
-        found = self._connection.execute(_TAIL, (room, behind)).fetchall()
-        tail = [bare_entry(values) for values in _overlaid(found, overlay, behind)]
+        tail = [_bare(row) for row in _overlaid(self._after(room, behind), overlay, behind)]
         return RoomState(row, self._all(_MEMBERS, _ROOM_MEMBERS, room), self._all(_MARKS, _ROOM_MARKS, room), checkpoint, tail)
 
     def load_user(self, user: str) -> UserState | None:
@@ -110,34 +111,60 @@ class ShardReader:
     def entries_after(self, room: str, after: int, limit: int) -> list[EntryRow]:
         """See `Store.entries_after`."""
         overlay = self._ledger.rows(room)
-        if overlay and overlay[0][1] <= after + 1:
+        if overlay and overlay[0].seq <= after + 1:
             # All that is wanted is still in memory: what a client that follows a busy room asks for.
-            found: list[Any] = []
+            found: list[EntryRow] = []
         else:
-            found = self._connection.execute(_AFTER, (room, after, limit)).fetchall()
-        return [entry_row(values, self._sealer) for values in _overlaid(found, overlay, after)[:limit]]
+            found = self._after(room, after, limit)
+        return _overlaid(found, overlay, after)[:limit]
+
+    def _after(self, room: str, after: int, limit: int | None = None) -> list[EntryRow]:
+        """Entries of the table, ascending: as many rows of it as are needed."""
+        found: list[EntryRow] = []
+        with closing(self._connection.execute(_AFTER, (room, after))) as rows:
+            for values in rows:
+                found += [row for row in entries_in(values, self._sealer) if row.seq > after]
+                if limit is not None and len(found) >= limit:
+                    break
+        return found
 
     def entries_before(self, room: str, before: int, limit: int) -> list[EntryRow]:
         """See `Store.entries_before`."""
         overlay = self._ledger.rows(room)
-        found = self._connection.execute(_BEFORE, (room, before, limit)).fetchall()
-        found.reverse()
-        rows = [values for values in _overlaid(found, overlay, 0) if values[1] < before]
-        return [entry_row(values, self._sealer) for values in rows[max(0, len(rows) - limit) :]]
+        if overlay and min(before, overlay[-1].seq + 1) - overlay[0].seq >= limit:
+            found: list[EntryRow] = []  # all that is wanted is still in memory
+        else:
+            found = self._before(room, before, limit)
+        rows = [row for row in _overlaid(found, overlay, 0) if row.seq < before]
+        return rows[max(0, len(rows) - limit) :]
+
+    def _before(self, room: str, before: int, limit: int) -> list[EntryRow]:
+        """Entries of the table, ascending, the last `limit` among them; the row that holds `before` may hold some of them too."""
+        covering = self._connection.execute(_COVERS, (room, before)).fetchone()
+        pieces = [entries_in(covering, self._sealer)] if covering is not None else []
+        count = sum(row.seq < before for piece in pieces for row in piece)
+        with closing(self._connection.execute(_BEFORE, (room, before))) as rows:
+            for values in rows:
+                if count >= limit:
+                    break
+                pieces.append(entries_in(values, self._sealer))
+                count += len(pieces[-1])
+        return [row for piece in reversed(pieces) for row in piece]
 
     def heads(self, rooms: Sequence[str]) -> dict[str, tuple[int, int]]:
         """The last (seq, at) of each room that has one."""
-        last: list[Any] = []
+        last: dict[str, tuple[int, int]] = {}
         rest = []
         for room in rooms:
             rows = self._ledger.rows(room)
             if rows:
-                last.append(rows[-1])
+                last[room] = rows[-1].seq, rows[-1].at
             else:
                 rest.append(room)
         if rest:
-            last += self._connection.execute(_HEADS, (_json(rest),)).fetchall()
-        return {values[0]: (values[1], entry_at(values[2])) for values in last}
+            found = self._connection.execute(_HEADS, (_json(rest),)).fetchall()
+            last.update((room, (seq, last_at(meta))) for room, seq, meta in found)
+        return last
 
     def member(self, room: str, user: str) -> MemberRow | None:
         """See `Store.member`."""
@@ -187,16 +214,20 @@ class ShardReader:
         return [row(values, sealer) for values in self._connection.execute(statement, parameters).fetchall()]
 
 
-def _overlaid(found: list[Any], overlay: list[Any], after: int) -> list[Any]:
-    """Rows of the table and then those of the overlay that are not among them; both ascend, the overlay lies behind."""
+def _bare(row: EntryRow) -> EntryRow:
+    return EntryRow(row.room, row.seq, row.at, row.user, row.device, row.n, row.id, row.kind, "")
+
+
+def _overlaid(found: list[EntryRow], overlay: list[EntryRow], after: int) -> list[EntryRow]:
+    """Entries of the table and then those of the overlay that are not among them; both ascend, the overlay lies behind."""
     if not overlay:
         return found
-    last = found[-1][1] if found else after
+    last = found[-1].seq if found else after
     rows = list(found)
-    for values in overlay:
-        if values[1] > last:
-            rows.append(values)
-            last = values[1]
+    for row in overlay:
+        if row.seq > last:
+            rows.append(row)
+            last = row.seq
     return rows
 
 

@@ -12,10 +12,13 @@ from time import perf_counter
 
 from actors.store import shards
 from actors.store.batcher import Pending
-from actors.store.ledger import APPEND, HEAD, Ledger, fold_all, insert, pack
+from actors.store.chunks import HEAD, forget_entry, insert
+from actors.store.ledger import APPEND, Ledger
 from actors.store.migrations import migrate
 from actors.store.opening import connect, explain
-from actors.store.schema import EntryValues, Values
+from actors.store.rows import EntryRow
+from actors.store.schema import Values
+from actors.store.seal import Sealer
 from actors.store.seats import Seat, empty_seat, fill_seat, remove_seat
 from actors.store.store import Conflict, OutcomeUnknown, Sealed, StoreError, StoreUnavailable
 
@@ -39,11 +42,15 @@ _FAULTY = (
 class ShardWriter:
     """One shard file, open for one life. All methods but `ledger.rows` belong to the writer's thread."""
 
-    def __init__(self, path: Path, life: str) -> None:
-        """Open the file, make `life` its owner and read what the ledger holds. Raises `Sealed`, `NotReleased`, `CannotOpen`."""
+    def __init__(self, path: Path, life: str, sealer: Sealer) -> None:
+        """Open the file, make `life` its owner and read what the ledger holds; `sealer` belongs to this thread.
+
+        Raises `Sealed`, `NotReleased`, `CannotOpen`.
+        """
         self.path = path
         self.life = life
-        self.ledger = Ledger()
+        self.ledger = Ledger(sealer)
+        self._sealer = sealer
         self.pages = 0
         """Pages written to the log since `pages` was last set to 0, roughly."""
         self.rows = 0
@@ -119,11 +126,11 @@ class ShardWriter:
 
     def fill_seat(self, path: Path, room: str, slot: int) -> None:
         """Move the rows of a room into a seat's file. Raises `StoreError`."""
-        self._alone(lambda: fill_seat(self._connection, self.life, path, room, slot))
+        self._alone(lambda: fill_seat(self._connection, self.life, path, room, slot, self._sealer))
 
     def empty_seat(self, seat: Seat, slot: int) -> None:
         """Take the rows of a room back from its seat, and remove that. Raises `StoreError`."""
-        self._alone(lambda: empty_seat(self._connection, self.life, seat, slot))
+        self._alone(lambda: empty_seat(self._connection, self.life, seat, slot, self._sealer))
         remove_seat(seat)
 
     def _alone(self, work: Callable[[], object]) -> None:
@@ -143,7 +150,7 @@ class ShardWriter:
     def _write(self, part: Sequence[Pending]) -> None:
         staged: dict[str, int] = {}
         refused: set[int] = set()
-        entries: list[EntryValues] = []
+        entries: list[EntryRow] = []
         accepted: list[Pending] = []
         for pending in part:
             if pending.slot in refused:
@@ -159,10 +166,10 @@ class ShardWriter:
         elif accepted:
             self._transact(accepted, entries, staged)
 
-    def _transact(self, accepted: Sequence[Pending], entries: list[EntryValues], staged: dict[str, int]) -> None:
+    def _transact(self, accepted: Sequence[Pending], entries: list[EntryRow], staged: dict[str, int]) -> None:
         runs = _runs(accepted)
         folds = self.ledger.due()
-        blob = pack(entries) if entries else b""
+        blob = self.ledger.blob(entries) if entries else b""
         start = perf_counter()
         key = 0
         # One statement alone is its own transaction.
@@ -218,23 +225,27 @@ class ShardWriter:
         self._connection.execute("BEGIN IMMEDIATE")
         if self._connection.execute(_SETTLE, (self.life,)).rowcount != 1:
             raise self._sealed()
-        fold_all(self._connection)
         self._commit()
         self.ledger.clear()
+        self.ledger.load(self._connection)
         self._unsettled = False
 
     def _write_forgetting(self, accepted: Sequence[Pending]) -> None:
         """Entries are taken away: fold first, so that all of them are in the table; then one commit after the other."""
         self._connection.execute("BEGIN IMMEDIATE")
         self._check_owner()
-        fold_all(self._connection)
+        self.ledger.fold_all(self._connection)
         for pending in accepted:
-            for _, statement, values in pending.operations:
-                self._connection.execute(statement, values)
+            for table, statement, values in pending.operations:
+                if table == EntryRow.table and len(values) == len(EntryRow.key):
+                    room, seq = values
+                    forget_entry(self._connection, room, seq, self._sealer)
+                else:
+                    self._connection.execute(statement, values)
             for entry in pending.entries:
-                if entry[1] <= (self._connection.execute(HEAD, entry[:1]).fetchone()[0] or 0):
+                if entry.seq <= (self._connection.execute(HEAD, (entry.room,)).fetchone()[0] or 0):
                     raise sqlite3.IntegrityError("an entry with this number is already there")
-                insert(self._connection, (entry,))
+                insert(self._connection, ((entry,),), self._sealer)
         self._commit()
         self.ledger.clear()
 

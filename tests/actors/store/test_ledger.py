@@ -11,10 +11,13 @@ import pytest
 
 from actors.store import ledger as ledger_module
 from actors.store.checkpoints import LONG_PAGES
-from actors.store.ledger import FOLD_BYTES, Ledger, insert, pack
-from actors.store.schema import ENTRIES, LEDGER, EntryValues
+from actors.store.chunks import entries_in, insert
+from actors.store.ledger import FOLD_BYTES, Ledger
+from actors.store.rows import EntryRow
+from actors.store.schema import ENTRIES, LEDGER
 from actors.store.store import Commit
 from tests.actors.store.samples import SLOT, entry
+from tests.kit.shelf import SEALER
 from tests.kit.warehouse import Warehouse
 
 GENERATION = 4096
@@ -35,28 +38,31 @@ def connection() -> Iterator[sqlite3.Connection]:
     opened.close()
 
 
-def values(room: str, seq: int, size: int = 10) -> EntryValues:
-    return room, seq, b"meta", bytes(size)
+def values(room: str, seq: int, size: int = 10) -> EntryRow:
+    return EntryRow(room, seq, 1700, "ann", "phone", seq, f"id{seq}", "text", "x" * size)
 
 
-def append(connection: sqlite3.Connection, ledger: Ledger, entries: list[EntryValues]) -> None:
+def append(connection: sqlite3.Connection, ledger: Ledger, entries: list[EntryRow]) -> None:
     """What the writer does with a group."""
     staged: dict[str, int] = {}
     assert ledger.admit(connection, entries, staged)
-    key = connection.execute("INSERT INTO ledger (entries) VALUES (?)", (pack(entries),)).lastrowid or 0
+    key = connection.execute("INSERT INTO ledger (entries) VALUES (?)", (ledger.blob(entries),)).lastrowid or 0
     if folds := ledger.due():
         ledger.fold(connection)
     if folds:
         ledger.folded()
-    ledger.committed(entries, staged, sum(len(row[3]) for row in entries), key)
+    ledger.committed(entries, staged, sum(len(row.body) for row in entries), key)
 
 
 def stored(connection: sqlite3.Connection) -> list[tuple[str, int]]:
-    return connection.execute("SELECT room, seq FROM entries ORDER BY room, seq").fetchall()
+    rows = connection.execute("SELECT room, seq, meta, body FROM entries ORDER BY room, seq").fetchall()
+    found = [(entry.room, entry.seq) for values in rows for entry in entries_in(values, SEALER)]
+    assert len(set(found)) == len(found), "nothing is in the table twice"
+    return found
 
 
 def test_every_entry_is_in_the_table_or_in_the_overlay_at_every_moment(connection: sqlite3.Connection) -> None:
-    ledger, chance = Ledger(), random.Random(7)
+    ledger, chance = Ledger(SEALER), random.Random(7)
     heads: dict[str, int] = {}
     for step in range(400):
         group = []
@@ -66,13 +72,13 @@ def test_every_entry_is_in_the_table_or_in_the_overlay_at_every_moment(connectio
             group.append(values(room, heads[room]))
         append(connection, ledger, group)
         if step % 20 == 0:
-            there = set(stored(connection)) | {(row[0], row[1]) for room in heads for row in ledger.rows(room)}
+            there = set(stored(connection)) | {(row.room, row.seq) for room in heads for row in ledger.rows(room)}
             assert there == {(room, seq) for room, head in heads.items() for seq in range(1, head + 1)}
     assert len(stored(connection)) > 30_000
 
 
 def test_the_overlay_and_the_ledger_stay_bounded(connection: sqlite3.Connection) -> None:
-    ledger = Ledger()
+    ledger = Ledger(SEALER)
     most_rows = most_blobs = 0
     for seq in range(1, 15_000):
         append(connection, ledger, [values("busy", seq)])
@@ -84,16 +90,16 @@ def test_the_overlay_and_the_ledger_stay_bounded(connection: sqlite3.Connection)
 
 
 def test_large_entries_are_folded_by_their_bytes(connection: sqlite3.Connection) -> None:
-    ledger = Ledger()
+    ledger = Ledger(SEALER)
     for seq in range(1, 4000):
         append(connection, ledger, [values("busy", seq, 16_384)])
     rows = ledger.rows("busy")
-    assert sum(len(row[3]) for row in rows) <= 3 * FOLD_BYTES
+    assert sum(len(row.body) for row in rows) <= 3 * FOLD_BYTES
     assert len(stored(connection)) > 1000
 
 
 def test_the_next_owner_reads_what_is_not_folded_and_goes_on(connection: sqlite3.Connection) -> None:
-    ledger, heads = Ledger(), dict.fromkeys((f"room{number}" for number in range(40)), 0)
+    ledger, heads = Ledger(SEALER), dict.fromkeys((f"room{number}" for number in range(40)), 0)
 
     def post(count: int) -> None:
         for _ in range(count):
@@ -104,13 +110,13 @@ def test_the_next_owner_reads_what_is_not_folded_and_goes_on(connection: sqlite3
     post(GENERATION // len(heads) + 20)
     before = stored(connection)
     assert 0 < len(before) < GENERATION, "a generation is being folded, another one grows"
-    ledger = Ledger()
+    ledger = Ledger(SEALER)
     ledger.load(connection)
     assert stored(connection) == before, "taking over writes nothing"
     for room, head in heads.items():
         assert not ledger.admit(connection, [values(room, head)], {})
     everything = {(room, seq) for room, head in heads.items() for seq in range(1, head + 1)}
-    assert everything == set(before) | {(row[0], row[1]) for room in heads for row in ledger.rows(room)}
+    assert everything == set(before) | {(row.room, row.seq) for room in heads for row in ledger.rows(room)}
     post(1)
     assert len(stored(connection)) <= len(before) + ledger_module.SLICE, "nobody's commit waits for all of it"
     post(3 * GENERATION // len(heads))
@@ -120,7 +126,7 @@ def test_the_next_owner_reads_what_is_not_folded_and_goes_on(connection: sqlite3
 def test_deaths_one_after_the_other_do_not_make_the_ledger_grow(connection: sqlite3.Connection) -> None:
     seq = 0
     for _ in range(12):
-        ledger = Ledger()
+        ledger = Ledger(SEALER)
         ledger.load(connection)
         for _ in range(GENERATION // 2):
             seq += 1
@@ -129,8 +135,8 @@ def test_deaths_one_after_the_other_do_not_make_the_ledger_grow(connection: sqli
 
 
 def test_an_entry_at_or_below_the_head_is_not_admitted(connection: sqlite3.Connection) -> None:
-    insert(connection, [values("old", seq) for seq in (1, 2, 3)])
-    ledger = Ledger()
+    insert(connection, [[values("old", seq) for seq in (1, 2, 3)]], SEALER)
+    ledger = Ledger(SEALER)
     assert not ledger.admit(connection, [values("old", 3)], {})
     assert not ledger.admit(connection, [values("old", 4), values("old", 4)], {})
     staged: dict[str, int] = {}
@@ -143,8 +149,8 @@ def test_heads_that_were_forgotten_are_looked_up_in_table_and_overlay(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("actors.store.ledger.MAX_HEADS", 10)
-    ledger = Ledger()
-    insert(connection, [values("kept", 1)])
+    ledger = Ledger(SEALER)
+    insert(connection, [[values("kept", 1)]], SEALER)
     append(connection, ledger, [values("kept", 2)])
     for number in range(100):
         append(connection, ledger, [values(f"other{number}", 1)])

@@ -20,20 +20,7 @@ from actors.store.seal import (
     unwrap_with_passphrase,
     wrap_with_passphrase,
 )
-
-
-class Shelf:
-    """Wrapped keys in memory."""
-
-    def __init__(self) -> None:
-        self.keys: dict[int, bytes] = {}
-
-    def add_key(self, wrapped: bytes) -> int:
-        self.keys[len(self.keys) + 1] = wrapped
-        return len(self.keys)
-
-    def wrapped_key(self, key_id: int) -> bytes | None:
-        return self.keys.get(key_id)
+from tests.kit.shelf import Shelf
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from actors.store.opening import connect
 from actors.store.seats import empty_seat, fill_seat, find_seat, remove_seat, seat_path, seats_in
 from actors.store.shards import NotReleased, create_shards, owner_of, seal_life, shard_path, take
+from tests.kit.shelf import SEALER
 
 LIFE, SLOT, SEAT = "a-1", 77, 4096
 
@@ -33,7 +34,7 @@ def in_shard(shard: sqlite3.Connection, room: str) -> tuple[int, list[int]]:
 def fill(shard: sqlite3.Connection, folder: Path, life: str = LIFE) -> None:
     shard.execute("BEGIN IMMEDIATE")
     try:
-        fill_seat(shard, life, seat_path(folder, 0, "room1"), "room1", SEAT)
+        fill_seat(shard, life, seat_path(folder, 0, "room1"), "room1", SEAT, SEALER)
         shard.execute("COMMIT")
     finally:
         if shard.in_transaction:
@@ -42,7 +43,7 @@ def fill(shard: sqlite3.Connection, folder: Path, life: str = LIFE) -> None:
 
 def empty(shard: sqlite3.Connection, folder: Path) -> bool:
     shard.execute("BEGIN IMMEDIATE")
-    done = empty_seat(shard, LIFE, seats_in(folder)[0], SLOT)
+    done = empty_seat(shard, LIFE, seats_in(folder)[0], SLOT, SEALER)
     shard.execute("COMMIT")
     return done
 
@@ -98,7 +99,7 @@ def test_a_seat_that_somebody_owns_cannot_be_emptied_until_that_life_is_sealed(s
     take(seat, "own-1")
     shard.execute("BEGIN IMMEDIATE")
     with pytest.raises(NotReleased, match="own-1"):
-        empty_seat(shard, LIFE, seats_in(tmp_path)[0], SLOT)
+        empty_seat(shard, LIFE, seats_in(tmp_path)[0], SLOT, SEALER)
     shard.execute("ROLLBACK")
     seal_life(tmp_path, 1, "own-1")
     assert empty(shard, tmp_path)

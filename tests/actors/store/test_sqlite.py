@@ -238,12 +238,12 @@ def test_no_body_lies_readable_in_any_file(warehouse: Warehouse) -> None:
 
 def test_a_body_does_not_open_in_another_place(warehouse: Warehouse) -> None:
     store = warehouse.store("a")
-    put(warehouse, store, entry(1, "pay 10"), entry(2, "pay 1000"))
+    put(warehouse, store, entry(1, "pay 10"), entry(1, "pay 1000", "another"))
     store.close()
     warehouse.seal("a")
     with sqlite3.connect(warehouse.folder / "shard-00.db") as file:
-        fold_all(file)
-        file.execute("UPDATE entries SET body = (SELECT body FROM entries WHERE seq = 2) WHERE seq = 1")
+        fold_all(file, Sealer(MASTER, warehouse.cluster))
+        file.execute("UPDATE entries SET body = (SELECT body FROM entries WHERE room = 'another')")
     file.close()
     with pytest.raises(CannotUnseal):
         all_entries(warehouse, warehouse.store("c"))
