@@ -50,7 +50,6 @@ UNLIMITED = {
     "WARBLER_REQUESTS_PER_SECOND": "1000000",
     "WARBLER_ARRIVALS_PER_SECOND": "1000000",
     "WARBLER_MAX_CONNECTIONS_PER_ADDRESS": "1000000",
-    "WARBLER_ARRIVALS_PER_SECOND": "1000000",
 }
 """Settings under load: all comes from one address, and faster than a person types."""
 
