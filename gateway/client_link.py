@@ -27,6 +27,8 @@ MAX_BACKOFF_S = 30.0
 """Waits between connections double from the first to this, with full jitter."""
 DIAL_TIMEOUT_S, EDGE_TIMEOUT_S = 10.0, 4.0
 """For a connection to the address that was given, and to an edge that the server names."""
+PING_INTERVAL_S, PING_TIMEOUT_S = 5.0, 4.0
+"""Between pings, and for their answers: an edge that was cut off without a word is left after nine seconds at most."""
 WELCOME_TIMEOUT_S = 40.0
 """From the connection to `welcome`; longer than the server's own limit."""
 GHOST_S = 60.0
@@ -127,7 +129,7 @@ class Link:
     async def _dial(self, url: str, limit_s: float) -> ClientConnection:
         return await connect(
             url, compression=None, subprotocols=[Subprotocol("warbler.v1")], max_size=2**24, user_agent_header=None, open_timeout=limit_s,
-            ssl=self._tls if url.startswith("wss:") else None,
+            ssl=self._tls if url.startswith("wss:") else None, ping_interval=PING_INTERVAL_S, ping_timeout=PING_TIMEOUT_S,
         )  # fmt: skip
 
     async def _converse(self, socket: ClientConnection, mover: Mover) -> ClientConnection | None:
