@@ -34,7 +34,8 @@ async def crash(storm: Storm, cells: Cells) -> None:
 
 
 async def slow_readers(storm: Storm, cells: Cells) -> None:
-    """Fifty members of the hall stop reading; they read again, and have everything without connecting anew."""
+    """Fifty members of the hall stop reading; they read again, and have everything. None is thrown out; one that was asked to move
+    before it stopped may have moved."""
     slow = [
         Watcher(account, storm.edge(number), storm.gauge, account.device, 1)
         for number, (account, *_) in enumerate(storm.accounts[LOAD.users :])
@@ -44,7 +45,6 @@ async def slow_readers(storm: Storm, cells: Cells) -> None:
         device.start()
     storm.crowd.devices.extend(slow)
     await asyncio.gather(*(device.until(lambda device=device: device.welcomed) for device in slow))  # type: ignore[misc]
-    sessions = [device.session for device in slow]
     for device in slow:
         device.stop_reading()
     storm.hit(f"{SLOW} devices stop reading", storm.rooms)
@@ -54,7 +54,7 @@ async def slow_readers(storm: Storm, cells: Cells) -> None:
         device.read_again()
     heads = await storm.crowd.heads()
     await asyncio.gather(*(device.until(lambda device=device: device.has(heads)) for device in slow))  # type: ignore[misc]
-    assert [device.session for device in slow] == sessions
+    assert sum(device.losses for device in slow) == 0, "slow readers were thrown out"
 
 
 async def bursts(storm: Storm, cells: Cells) -> None:
@@ -109,6 +109,7 @@ async def all_edges_killed(storm: Storm, cells: Cells) -> None:
 
 
 ON_PEOPLE: dict[str, Plan] = {
+    "a text that crashes the room's code": Plan(crash),
     f"{SLOW} slow readers": Plan(slow_readers, WITH_MANY),
     "bursts of 5 and 20 times as much": Plan(bursts),
     f"edge killed, {CLIENTS} clients": Plan(edge_killed, listeners=CLIENTS),

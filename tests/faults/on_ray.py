@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from tests.faults.ray_nodes import RayNodes
-from tests.faults.storm import AFTER, Storm
+from tests.faults.scene import until
+from tests.faults.storm import Storm
 
 Fault = Callable[[Storm, RayNodes], Awaitable[None]]
 HEAD_AWAY_S = 20.0
@@ -26,12 +27,11 @@ async def cell_killed(storm: Storm, nodes: RayNodes) -> None:
 
 async def supervisor_killed(storm: Storm, nodes: RayNodes) -> None:
     """Ray starts it again, and it adopts what lives."""
-    before = set(nodes.lives())
+    before, adoptions = set(nodes.lives()), nodes.adoptions()
     nodes.kill_supervisor()
     storm.hit("supervisor killed", storm.rooms)
     await storm.back()
-    await storm.goes_on(5 * AFTER)
-    await nodes.has_supervisor()
+    await until(lambda: nodes.adoptions() == adoptions + len(before))
     assert set(nodes.lives()) == before, "cells were ended because their supervisor was"
 
 
