@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from tests.faults.ray_nodes import RayNodes
@@ -10,6 +11,8 @@ from tests.faults.storm import Storm
 
 Fault = Callable[[Storm, RayNodes], Awaitable[None]]
 HEAD_AWAY_S = 20.0
+ADOPTED_S = 60.0
+"""For Ray to start a supervisor again, and for that to find all cells."""
 
 
 def _on(nodes: RayNodes, node: str) -> list[str]:
@@ -31,7 +34,8 @@ async def supervisor_killed(storm: Storm, nodes: RayNodes) -> None:
     nodes.kill_supervisor()
     storm.hit("supervisor killed", storm.rooms)
     await storm.back()
-    await until(lambda: nodes.adoptions() == adoptions + len(before))
+    async with asyncio.timeout(ADOPTED_S):
+        await until(lambda: nodes.adoptions() == adoptions + len(before))
     assert set(nodes.lives()) == before, "cells were ended because their supervisor was"
 
 
