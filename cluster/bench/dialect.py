@@ -12,8 +12,8 @@ from actors.naming import direct_room
 from cluster.bench.bare import bare_token
 from cluster.bench.lean_client import LeanClient, LoadError, connect, text_frame
 
-MSG, SENT = ord("m"), ord("s")
-"""The byte of a frame at `TAG_AT` that tells a delivery and the answer to a post from all others."""
+MSG, SENT = b'msg"', b'sent"'
+"""What a delivery and the answer to a post have at `TAG_AT`. The whole tag: other kinds begin alike (`move`)."""
 TAG_AT = 6
 """Where the tag starts in ``{"t":"msg",...``, the form that every server here writes."""
 CONNECTING_AT_ONCE = 64

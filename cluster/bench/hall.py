@@ -13,6 +13,8 @@ from cluster.bench.sample import Clock, Sample
 from cluster.bench.side import Side, check_connected, dismiss, drained, gather_members
 
 _WARM_S = 0.5
+_POSTS = (MSG, SENT)
+"""A member has had a post by its delivery, the sender by its answer."""
 
 
 class Hall:
@@ -132,8 +134,7 @@ class Listener:
 
     def frame(self, data: bytes, start: int, stop: int) -> None:
         """Count one frame."""
-        tag = data[start + TAG_AT]
-        if tag != MSG and tag != SENT:
+        if not data.startswith(_POSTS, start + TAG_AT):
             self._else(data[start:stop])
             return
         hall = self._hall

@@ -52,10 +52,9 @@ class Talker:
         self.client.write(text_frame(self.head + n + b',"id":"bench-' + n.rjust(10, b"0") + self.tail))
 
     def _frame(self, data: bytes, start: int, stop: int) -> None:
-        tag = data[start + TAG_AT]
-        if tag == MSG:
+        if data.startswith(MSG, start + TAG_AT):
             self.received += 1
-        elif tag == SENT:
+        elif data.startswith(SENT, start + TAG_AT):
             self.acked += 1
             self.latencies.append(time.perf_counter() - self.sent_at.popleft())
             if self.running:
