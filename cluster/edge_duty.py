@@ -102,8 +102,9 @@ class EdgeDuty:
 
     @property
     def is_empty(self) -> bool:
-        """Whether this edge is to be emptied, and is."""
-        return self._emptying is not None and not any(True for _ in self._sessions())
+        """Whether this edge is to be emptied, and is. One whose doors never opened (a room's own cell) has nobody to take in."""
+        is_closed = self._emptying is not None or self._timer is None
+        return is_closed and not any(True for _ in self._sessions())
 
     def _tick(self) -> None:
         self.start()

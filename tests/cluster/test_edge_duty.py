@@ -134,3 +134,11 @@ def test_a_stopped_duty_does_nothing_more() -> None:
     scene.duty.stop()
     scene.clock.advance(10.0)
     assert scene.told == []
+
+
+def test_a_cell_whose_doors_never_opened_is_empty_at_once() -> None:
+    scene = Scene(0)
+    assert not scene.duty.is_empty, "it takes clients in"
+    scene.duty.stop()
+    scene.draining = True
+    assert scene.duty.is_empty
