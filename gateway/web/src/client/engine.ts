@@ -69,6 +69,7 @@ export class Engine {
       refresh: () => this.refresh(),
       event: (event) => this.fromServer(event),
       phase: (phase, closeCode) => this.linePhase(phase, closeCode),
+      random: Math.random,
     });
     this.leadership = around.lead({ gained: () => void this.gained(), lost: () => this.lost() });
   }

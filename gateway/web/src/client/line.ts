@@ -23,6 +23,8 @@ export interface LineOwner {
   refresh(): Promise<{ ok: boolean; final: boolean }>;
   event(event: Event): void;
   phase(phase: Phase, closeCode: number): void;
+  /** From 0 to below 1; by it connections that were told the same do not all act at once. */
+  random(): number;
 }
 
 /** The part of the given time within which the moment to move is drawn. */
@@ -37,12 +39,14 @@ export class Line {
   /** A connection that is to take the place of the present one; it counts from its welcome on. */
   private next: Socket | undefined;
   private moveTimer: ReturnType<typeof setTimeout> | undefined;
-  private readonly connection = new Connection(Math.random);
+  private readonly connection: Connection;
   private socket: Socket | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private toldPhase: Phase = "idle";
 
-  constructor(private readonly owner: LineOwner) {}
+  constructor(private readonly owner: LineOwner) {
+    this.connection = new Connection(() => owner.random());
+  }
 
   get phase(): Phase {
     return this.connection.phase;
@@ -104,7 +108,7 @@ export class Line {
 
   private moveSoon(ticket: string, withinMs: number): void {
     if (this.moveTimer !== undefined || this.next) return;
-    this.moveTimer = setTimeout(() => this.moveWhenQuiet(ticket, Date.now() + QUIET_LIMIT_MS), Math.random() * MOMENT * withinMs);
+    this.moveTimer = setTimeout(() => this.moveWhenQuiet(ticket, Date.now() + QUIET_LIMIT_MS), this.owner.random() * MOMENT * withinMs);
   }
 
   private moveWhenQuiet(ticket: string, latest: number): void {

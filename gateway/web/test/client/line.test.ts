@@ -10,10 +10,11 @@ let phases: Phase[];
 let moves: number;
 let isQuiet: boolean;
 let line: Line;
+let drawn: number;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  [sockets, events, phases, moves, isQuiet] = [[], [], [], 0, true];
+  [sockets, events, phases, moves, isQuiet, drawn] = [[], [], [], 0, true, 0.5];
   line = new Line({
     openSocket: () => {
       const socket = new FakeSocket();
@@ -26,6 +27,7 @@ beforeEach(() => {
     refresh: async () => ({ ok: true, final: false }),
     event: (event) => void events.push(event),
     phase: (phase) => void phases.push(phase),
+    random: () => drawn,
   });
   line.input({ in: "start" });
   sockets[0]?.welcome();
@@ -93,14 +95,36 @@ test("where both are gone it connects as after any broken connection", () => {
   expect(line.phase).toBe("waiting");
 });
 
-test("answers under way are waited for, but not for ever", () => {
-  isQuiet = false;
+test("the moment of a move is drawn within the time given, so that many who are told at once do not move at once", () => {
+  for (const [draw, moment] of [[0, 0], [0.5, 1_600], [0.999, 3_197]] as const) {
+    drawn = draw;
+    const before = sockets.length;
+    ask();
+    vi.advanceTimersByTime(moment - 1);
+    expect(sockets).toHaveLength(before);
+    vi.advanceTimersByTime(2);
+    expect(sockets).toHaveLength(before + 1);
+    socket(before).drop(1006);
+  }
+});
+
+test("answers under way are waited for", () => {
+  [drawn, isQuiet] = [0, false];
   ask();
-  vi.advanceTimersByTime(6_000);
+  vi.advanceTimersByTime(4_500);
   expect(sockets).toHaveLength(1);
   isQuiet = true;
   vi.advanceTimersByTime(200);
   expect(sockets).toHaveLength(2);
+});
+
+test("answers under way are not waited for for ever: the connection stays where it is", () => {
+  [drawn, isQuiet] = [0, false];
+  ask();
+  vi.advanceTimersByTime(5_500);
+  isQuiet = true;
+  vi.advanceTimersByTime(60_000);
+  expect([sockets.length, line.phase]).toEqual([1, "ready"]);
 });
 
 test("a connection that ends before its moment does not move", () => {
