@@ -27,10 +27,8 @@ from actors.runtime.remote import Remote
 from actors.runtime.restarts import Restarts
 from actors.runtime.scheduler import Scheduler
 from actors.runtime.slots import Slots
+from actors.runtime.turns import Turns
 from actors.runtime.waking import Departures, Waker
-
-PASSES_A_TURN = 8
-"""Hand-overs between actors of this cell inside one turn of the loop, before sockets get their turn again."""
 
 
 class Returned(Message, frozen=True, gc=False):
@@ -58,11 +56,11 @@ class Cell:
         """Events since the start, by name; for metrics."""
         self.tell_bound = self.tell
         """`tell` as one object that all contexts share."""
+        self.make_ready = Turns(scheduler).add
+        """Gives an activation a turn."""
         self._kinds = {kind.name: kind for kind in kinds}
         self._report = report
         self._here: dict[ActorId, Activation] = {}
-        self._ready: list[Activation] = []
-        self._turn_is_due = False
         self.slots = Slots()
         self._remote: Remote | None = None
         self._restarts = Restarts()
@@ -276,16 +274,6 @@ class Cell:
             return False
         return activation.slot < 0 or self.slots.may_stay(activation.address, activation.slot)
 
-    def make_ready(self, activation: Activation) -> None:
-        """Give an activation a turn."""
-        if activation.is_ready:
-            return
-        activation.is_ready = True
-        self._ready.append(activation)
-        if not self._turn_is_due:
-            self._turn_is_due = True
-            self.scheduler.soon(self._turn)
-
     def retire(self, activation: Activation) -> None:
         """Forget an activation."""
         if self.is_current(activation):
@@ -340,23 +328,6 @@ class Cell:
         return self._departures.begin(self._here.values(), StopReason.SHUTDOWN)
 
     # --- inside ------------------------------------------------------------------------------------------------------
-
-    def _turn(self) -> None:
-        for _ in range(PASSES_A_TURN):
-            ready, self._ready = iter(self._ready), []
-            try:
-                for activation in ready:
-                    activation.is_ready = False
-                    activation.run()
-            except BaseException:
-                # a mistake of the cell itself, for the loop to report: the others keep their turn
-                self._ready[:0] = ready
-                self.scheduler.soon(self._turn)
-                raise
-            if not self._ready:
-                self._turn_is_due = False
-                return
-        self.scheduler.soon(self._turn)
 
     def _tell_elsewhere(self, to: ActorId, message: Message) -> None:
         life = self.life_for(to)

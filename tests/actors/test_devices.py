@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -12,20 +12,14 @@ from actors.errors import ChatError
 from actors.messages.user import Grant, LogIn, LogOut, Refresh, SetProfile
 from actors.runtime.actor import actor_id
 from actors.store.rows import CursorRow, DeviceRow, ReadRow
+from tests.kit import scene
 from tests.kit.chat import Device, Town, read_token
-from tests.kit.scene import direct, request, rows, say, user_on
+from tests.kit.scene import request, rows, say, user_on
 
 BIG = "x" * 16_000
 
 
-def pair(**town_fields: Any) -> tuple[Town, Device, Device, str]:
-    town = Town(**town_fields)
-    town.register("ann", "bob", devices=("d1", "d2", "d3"))
-    ann, bob = town.connect("ann"), town.connect("bob")
-    room = direct(town, ann, "bob")
-    ann.forget()
-    bob.forget()
-    return town, ann, bob, room
+pair = partial(scene.pair, devices=("d1", "d2", "d3"))
 
 
 # --- acknowledgements and read marks -----------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from actors import commands as c
@@ -9,16 +11,12 @@ from actors import events as e
 from actors import user_list
 from actors.messages.routes import Route, Routed
 from actors.runtime.actor import actor_id
-from tests.kit.chat import Device, Town
+from tests.kit import scene
+from tests.kit.chat import Town
 from tests.kit.gate import Gate
 from tests.kit.scene import direct, host_of, key_on, make_room, post, request, say, user_on
 
-
-def pair() -> tuple[Town, Device, Device, str]:
-    town = Town()
-    town.register("ann", "bob", devices=("d1", "d2"))
-    ann, bob = town.connect("ann"), town.connect("bob")
-    return town, ann, bob, direct(town, ann, "bob")
+pair = partial(scene.pair, devices=("d1", "d2"), forgets=False)
 
 
 def test_a_new_device_is_told_all_marked_rooms_newest_first_with_heads_and_first_pages() -> None:

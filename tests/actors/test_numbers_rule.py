@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from actors import commands as c
 from actors import events as e
 from actors.numbers import Numbers
 from actors.runtime.actor import actor_id
 from actors.store.rows import CheckpointRow, EntryRow
+from tests.kit import scene
 from tests.kit.chat import Device, Town
 from tests.kit.scene import (
     active_room,
     answered,
     code,
-    direct,
     host_of,
     key_on,
     lose,
@@ -25,15 +27,7 @@ from tests.kit.scene import (
     user_on,
 )
 
-
-def pair() -> tuple[Town, Device, Device, str]:
-    """Ann and Bob in their direct chat, whose first entry says that it was made."""
-    town = Town()
-    town.register("ann", "bob", "cat")
-    ann, bob = town.connect("ann"), town.connect("bob")
-    room = direct(town, ann, "bob")
-    ann.forget()
-    return town, ann, bob, room
+pair = partial(scene.pair, "cat")
 
 
 def reconnect(town: Town, device: Device, life: str | None = None) -> Device:
@@ -69,7 +63,7 @@ def test_a_repeat_with_the_same_id_gets_the_same_seq_and_is_stored_once() -> Non
     ann.forget()
     assert say(town, ann, room, 1) == [2]
     assert texts(town, room) == ["text 1 of ann"]
-    assert bob.pushed(room) == [1, 2]
+    assert bob.pushed(room) == [2]
 
 
 def test_another_id_under_a_used_number_is_refused_with_the_last_one() -> None:

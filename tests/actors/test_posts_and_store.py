@@ -11,18 +11,8 @@ from actors.messages.room import KeyedPost, Stored
 from actors.runtime.actor import actor_id
 from actors.store.rows import EntryRow, KeyRow
 from actors.store.store import Conflict, OutcomeUnknown, StoreUnavailable
-from tests.kit.chat import Device, Town
-from tests.kit.scene import answered, code, direct, host_of, key_on, make_room, post, pull, refused, request, rows, say, seqs, user_on
-
-
-def pair() -> tuple[Town, Device, Device, str]:
-    town = Town()
-    town.register("ann", "bob")
-    ann, bob = town.connect("ann"), town.connect("bob")
-    room = direct(town, ann, "bob")
-    ann.forget()
-    bob.forget()
-    return town, ann, bob, room
+from tests.kit.chat import Town
+from tests.kit.scene import answered, code, host_of, key_on, make_room, pair, post, pull, refused, request, rows, say, seqs, user_on
 
 
 def stored(town: Town, room: str) -> int:

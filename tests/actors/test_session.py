@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,21 +17,14 @@ from actors.runtime.promise import Promise
 from actors.session_asking import MAX_REQUESTS
 from actors.session_ports import SessionLimits
 from actors.session_pulls import MAX_PULLS
-from tests.kit.chat import Device, Town
+from tests.kit import scene
 from tests.kit.gate import Gate
-from tests.kit.scene import answered, direct, make_room, post, pull, refused, say, seqs
+from tests.kit.scene import answered, make_room, post, pull, refused, say, seqs
 
 BIG = "x" * 16_000
 
 
-def pair(**town_fields: Any) -> tuple[Town, Device, Device, str]:
-    town = Town(**town_fields)
-    town.register("ann", "bob", devices=("d1", "d2", "d3"))
-    ann, bob = town.connect("ann"), town.connect("bob")
-    room = direct(town, ann, "bob")
-    ann.forget()
-    bob.forget()
-    return town, ann, bob, room
+pair = partial(scene.pair, devices=("d1", "d2", "d3"))
 
 
 # --- budgets ---------------------------------------------------------------------------------------------------------

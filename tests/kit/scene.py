@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import count
 from typing import Any
 
@@ -11,9 +12,32 @@ from actors.naming import room_for
 from actors.room import Room
 from actors.runtime.actor import actor_id
 from actors.runtime.ring import slot_of
+from actors.store.rows import MarkRow, UserMarkRow, UserRoomRow
 from tests.kit.chat import Device, Host, Town
 
 _Q = count(100)
+
+
+def pair(*others: str, devices: Collection[str] = (), forgets: bool = True, **town_fields: Any) -> tuple[Town, Device, Device, str]:
+    """Ann and Bob in their direct chat, each with one of these devices on the list; `others` are registered."""
+    town = Town(**town_fields)
+    town.register("ann", "bob", *others, devices=devices)
+    ann, bob = town.connect("ann"), town.connect("bob")
+    room = direct(town, ann, "bob")
+    if forgets:
+        ann.forget()
+        bob.forget()
+    return town, ann, bob, room
+
+
+def two_cells(*, room_on: str, reader_on: str) -> tuple[Town, Device, str, str]:
+    """A room on one cell, its reader's user on another, the writer with the room's other cell."""
+    town = Town(["a", "b", "c"])
+    writer, reader = user_on(town, "a", "ann"), user_on(town, reader_on, "bob")
+    town.register(writer, reader, devices=("d1",))
+    ann = town.connect(writer, "a")
+    room = make_room(town, ann, reader, key=key_on(town, room_on, writer))
+    return town, ann, reader, room
 
 
 def request(town: Town, device: Device, command: type[c.Command], **fields: Any) -> e.Done | e.Failed:
@@ -113,6 +137,23 @@ def key_on(town: Town, life: str, user: str) -> str:
 def rows(town: Town, kind: type[Any], first: str) -> list[Any]:
     """What is stored."""
     return town.disk.rows(kind, first)
+
+
+def marked(town: Town, room: str) -> list[str]:
+    """Whose mark stands in the room's own rows."""
+    return sorted(row.user for row in rows(town, MarkRow, room))
+
+
+def mark_of(town: Town, user: str, room: str) -> int | None:
+    """Up to which entry a user's own rows say that some device may be behind."""
+    return next((row.seq for row in rows(town, UserMarkRow, user) if row.room == room), None)
+
+
+def in_list(town: Town, user: str, room: str) -> UserRoomRow:
+    """The room's row in a user's list."""
+    (row,) = [row for row in rows(town, UserRoomRow, user) if row.room == room]
+    assert isinstance(row, UserRoomRow)
+    return row
 
 
 def lose(town: Town, life: str) -> None:

@@ -1,28 +1,22 @@
-"""Lists of rooms and marks: they follow what rooms commit, whoever is down at the moment, and never stand too short."""
+"""Marks: they follow what rooms commit, whoever is down at the moment, and never stand too short."""
 
 from __future__ import annotations
 
-import pytest
+from functools import partial
 
 from actors import commands as c
 from actors import events as e
 from actors.messages.marks import Cleared, Marked
 from actors.runtime.actor import ActorId, actor_id
 from actors.runtime.plain import Message
-from actors.store.rows import MarkRow, UserMarkRow, UserRoomRow
-from actors.store.store import StoreUnavailable
+from actors.store.rows import MarkRow
+from tests.kit import scene
 from tests.kit.chat import Device, Town
-from tests.kit.scene import code, direct, host_of, key_on, lose, make_room, post, request, rows, say, user_on
+from tests.kit.scene import direct, in_list, lose, make_room, mark_of, marked, post, request, rows, say, two_cells
 
 MONTH_S = 31 * 24 * 3600.0
 
-
-def pair() -> tuple[Town, Device, Device, str]:
-    """Ann and Bob, each with one device on the list."""
-    town = Town()
-    town.register("ann", "bob", devices=("d1",))
-    ann, bob = town.connect("ann"), town.connect("bob")
-    return town, ann, bob, direct(town, ann, "bob")
+pair = partial(scene.pair, devices=("d1",))
 
 
 def acknowledge(town: Town, seq: int, room: str, *devices: Device) -> None:
@@ -35,28 +29,6 @@ def cleared(town: Town, room: str, *devices: Device, seq: int = 1) -> None:
     """All have acknowledged, and a quiet minute has passed."""
     acknowledge(town, seq, room, *devices)
     town.settle(70.0)
-
-
-def marked(town: Town, room: str) -> list[str]:
-    """Whose mark stands in the room's own rows."""
-    return sorted(row.user for row in rows(town, MarkRow, room))
-
-
-def mark_of(town: Town, user: str, room: str) -> int | None:
-    return next((row.seq for row in rows(town, UserMarkRow, user) if row.room == room), None)
-
-
-def in_list(town: Town, user: str, room: str) -> UserRoomRow:
-    (row,) = [row for row in rows(town, UserRoomRow, user) if row.room == room]
-    assert isinstance(row, UserRoomRow)
-    return row
-
-
-def in_list_or_none(town: Town, user: str, room: str) -> str:
-    return next((row.role for row in rows(town, UserRoomRow, user) if row.room == room), "none")
-
-
-# --- marks -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_mark_is_cleared_when_every_device_has_the_head_and_a_minute_was_quiet() -> None:
@@ -118,16 +90,6 @@ def test_marks_are_told_until_they_are_confirmed() -> None:
     store.mend()
     town.settle(5.0)
     assert (mark_of(town, "ann", room), mark_of(town, "bob", room)) == (2, 2)
-
-
-def two_cells(*, room_on: str, reader_on: str) -> tuple[Town, Device, str, str]:
-    """A room on one cell, its reader's user on another, the writer with the room's other cell."""
-    town = Town(["a", "b", "c"])
-    writer, reader = user_on(town, "a", "ann"), user_on(town, reader_on, "bob")
-    town.register(writer, reader, devices=("d1",))
-    ann = town.connect(writer, "a")
-    room = make_room(town, ann, reader, key=key_on(town, room_on, writer))
-    return town, ann, reader, room
 
 
 def test_a_mark_that_was_committed_and_not_told_is_told_by_the_next_owner() -> None:
@@ -294,107 +256,3 @@ def test_a_device_that_is_here_holds_marks_up_however_long_ago_it_connected() ->
     assert "bob" in marked(town, room)
     cleared(town, room, stays)
     assert "bob" not in marked(town, room)
-
-
-# --- lists -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("command", [c.Kick, c.Leave])
-def test_the_list_follows_leaving_and_kicking_also_when_the_users_cell_is_down_at_that_moment(command: type[c.Command]) -> None:
-    town, ann, reader, room = two_cells(room_on="b", reader_on="c")
-    bob = town.connect(reader, "a")
-    town.kill("c")
-    if command is c.Kick:
-        assert code(request(town, ann, c.Kick, room=room, user=reader)) == "ok"
-    else:
-        assert code(request(town, bob, c.Leave, room=room)) == "ok"
-    assert in_list(town, reader, room).role == "member"
-    town.take_over("c")
-    town.settle(10.0)
-    assert in_list(town, reader, room).role == "none"
-    assert bob.of(e.RoomChanged)[-1].room.role == "none"
-    assert [row.user for row in rows(town, MarkRow, room)] != [reader]
-
-
-def test_the_list_follows_joining_also_when_the_users_cell_is_down_at_that_moment() -> None:
-    town = Town(["a", "b", "c"])
-    writer, reader = user_on(town, "a", "ann"), user_on(town, "c", "bob")
-    town.register(writer, reader, devices=("d1",))
-    ann = town.connect(writer, "a")
-    bob = town.connect(reader, "a")
-    room = make_room(town, ann, reader, key=key_on(town, "b", writer))
-    request(town, ann, c.Kick, room=room, user=reader)
-    store = town.hosts["b"].store
-    store.hold()
-    ann.say(c.Invite(7, room, reader))
-    town.settle()
-    town.kill("c")
-    store.flow()
-    town.settle()
-    assert in_list_or_none(town, reader, room) == "none"
-    town.take_over("c")
-    town.settle(10.0)
-    assert in_list(town, reader, room).role == "member"
-    assert bob.of(e.RoomChanged)[-1].room.role == "member"
-
-
-def test_a_new_name_and_topic_reach_the_list_of_every_member_online_or_not() -> None:
-    town = Town()
-    town.register("ann", "bob", "cat")
-    ann, bob = town.connect("ann"), town.connect("bob")
-    room = make_room(town, ann, "bob", "cat")
-    assert code(request(town, ann, c.Edit, room=room, name="New", topic="What for")) == "ok"
-    assert {(row.name, row.topic) for row in (in_list(town, user, room) for user in ("ann", "bob", "cat"))} == {("New", "What for")}
-    assert (bob.of(e.RoomChanged)[-1].room.name, bob.of(e.RoomChanged)[-1].room.topic) == ("New", "What for")
-    cat = town.connect("cat")
-    (info,) = cat.last(e.Welcome).rooms
-    assert (info.name, info.topic) == ("New", "What for")
-
-
-def test_an_edit_that_changes_nothing_writes_nothing() -> None:
-    town, ann, _, _ = pair()
-    room = make_room(town, ann, "bob", name="Same")
-    town.settle(10.0)
-    before = len(town.hosts["a"].store.commits)
-    assert code(request(town, ann, c.Edit, room=room, name="Same")) == "ok"
-    assert len(town.hosts["a"].store.commits) == before
-
-
-def test_a_new_role_is_in_the_list() -> None:
-    town, ann, _, _ = pair()
-    room = make_room(town, ann, "bob")
-    request(town, ann, c.SetRole, room=room, user="bob", role="admin")
-    assert in_list(town, "bob", room).role == "admin"
-
-
-def test_a_telling_that_a_session_missed_is_asked_for_before_the_next_is_shown() -> None:
-    town, ann, bob, _ = pair()
-    first = make_room(town, ann, "bob", key="the-key-1")
-    session = bob.handle._session
-    session._presence.since -= 1  # as if the telling of the first had been lost
-    second = make_room(town, ann, "bob", key="the-key-2")
-    assert [event.room.room for event in bob.of(e.RoomChanged)][-2:] == [first, second]
-    assert [event.since for event in bob.of(e.RoomChanged)][-2:] == [1, 3]  # only the last carries the new version
-
-
-def test_a_refused_commit_of_a_membership_changes_nothing() -> None:
-    town, ann, bob, _ = pair()
-    room = make_room(town, ann, "bob")
-    host_of(town, "room", room).store.fail_next(StoreUnavailable("full"))
-    answer = request(town, ann, c.Kick, room=room, user="bob")
-    assert isinstance(answer, e.Failed)
-    assert (answer.code, answer.retry) == ("store_unavailable", True)
-    assert say(town, bob, room, 1) == [2]
-    assert in_list(town, "bob", room).role == "member"
-
-
-def test_a_room_that_is_told_again_does_not_hide_that_another_telling_was_missed() -> None:
-    town, ann, bob, first = pair()
-    second = make_room(town, ann, "bob")
-    presence = bob.handle._session._presence
-    presence.since -= 1  # as if the telling of the second had been lost
-    row = in_list(town, "bob", first)
-    user = town.hosts["a"].cell.actor(actor_id("user", "bob"))
-    town.hosts["a"].cell.tell(bob.handle._activation.address, user._list.told(row, 1))  # type: ignore[union-attr]
-    town.settle()
-    assert presence.since == in_list(town, "bob", second).version - 1
