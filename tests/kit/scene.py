@@ -18,7 +18,9 @@ from tests.kit.chat import Device, Host, Town
 _Q = count(100)
 
 
-def pair(*others: str, devices: Collection[str] = (), forgets: bool = True, **town_fields: Any) -> tuple[Town, Device, Device, str]:
+def pair(
+    *others: str, devices: Collection[str] = ("d1", "d2"), forgets: bool = True, **town_fields: Any
+) -> tuple[Town, Device, Device, str]:
     """Ann and Bob in their direct chat, each with one of these devices on the list; `others` are registered."""
     town = Town(**town_fields)
     town.register("ann", "bob", *others, devices=devices)
