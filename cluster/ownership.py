@@ -178,12 +178,14 @@ class Ownership:
         self._seats.look()
         if self._wanted(group) == (True, False) and group not in self._stale:
             self._chat.open_slots(slots_of(group, view.groups))
+            _log.info("group_open", group=group, version=view.version)
         return True
 
     async def _give_back(self, group: int) -> None:
         view = self.view
         assert view is not None
         version = view.version
+        _log.info("group_closing", group=group, version=version)
         await self._chat.cell.close_slots(slots_of(group, view.groups))
         retry_s, again = RETRY_S[0], False
         while not self._closed and not await self._released_by_store(group, again):

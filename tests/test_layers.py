@@ -59,6 +59,12 @@ ACTORS_MAY_IMPORT = {"msgspec", "cryptography", "sqlite3", "cassandra"}
 """Foreign libraries of the core; the table above says in which files."""
 
 FORBIDDEN_IN_ACTORS = {"asyncio", "socket", "ssl", "select", "selectors", "http", "urllib", "multiprocessing", "uvloop", "ray"}
+MAY_SLEEP = {
+    "tests/kit/spans.py": "a fault lasts, a stranger writes slowly, a client comes again when it was told to: the clock is the story"
+}
+"""Test file that lets time pass -> why no event can be waited for instead. A turn of the loop, `sleep(0)`, passes no time."""
+MAY_LOOK_AGAIN = {"tests/kit/peers.py": "both ends and all that they do are in this very loop, and it has no event for one of its turns"}
+"""Test file that looks again after a pause -> why."""
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 80
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc"}
@@ -177,6 +183,41 @@ def test_tests_lie_where_their_sources_lie() -> None:
         and not (ROOT.joinpath(*parts[1:-1])).is_dir()
     ]
     assert wrong == []
+
+
+def calls(name: str, within: ast.AST, *functions: str) -> Iterator[tuple[str, ast.Call]]:
+    """Where a part of a file calls a function or method of one of these names."""
+    for node in ast.walk(within):
+        if isinstance(node, ast.Call) and (getattr(node.func, "attr", None) or getattr(node.func, "id", None)) in functions:
+            yield f"{name}:{node.lineno}", node
+
+
+def tests_and_kit() -> list[str]:
+    """All files of the tests."""
+    return [name for name in tracked() if name.startswith("tests/")]
+
+
+def test_no_test_sleeps() -> None:
+    found = [
+        (name, where)
+        for name in tests_and_kit()
+        for where, call in calls(name, tree(name), "sleep", "wait_for_timeout")
+        if not (call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value == 0)
+    ]
+    assert [where for name, where in found if name not in MAY_SLEEP] == []
+    assert {name for name, _ in found} == set(MAY_SLEEP), "what needs no exception any more has none"
+
+
+def test_no_test_looks_again_after_a_pause() -> None:
+    found = {
+        (name, where)
+        for name in tests_and_kit()
+        for loop in ast.walk(tree(name))
+        if isinstance(loop, ast.While)
+        for where, _ in calls(name, loop, "lasts", "call_later")
+    }
+    assert [where for name, where in sorted(found) if name not in MAY_LOOK_AGAIN] == []
+    assert {name for name, _ in found} == set(MAY_LOOK_AGAIN), "what needs no exception any more has none"
 
 
 def test_classes_inherit_one_level_from_our_own() -> None:

@@ -36,7 +36,9 @@ def test_cells_share_the_groups_and_a_killed_one_is_replaced_by_the_others_with_
             assert httpx.get(f"{many.urls['cell-2']}/api/v1/me", headers=person, timeout=20.0).status_code == 200
         many.start("cell-1")
         many.until(lambda: many.is_shared("cell-1", "cell-2"))
-        many.until(lambda: many.healthy("cell-1") and many.healthy("cell-2"))
+        many.until(lambda: many.serves("cell-1", "cell-2"))
+        assert many.is_healthy("cell-1")
+        assert many.is_healthy("cell-2")
 
 
 def test_the_coordinator_and_another_one_killed_at_once(tmp_path: Path) -> None:
@@ -48,7 +50,8 @@ def test_the_coordinator_and_another_one_killed_at_once(tmp_path: Path) -> None:
         many.kill(coordinator, other)
         many.until(lambda: many.is_shared(last))
         assert many.coordinator == last
-        many.until(lambda: many.healthy(last))
+        many.until(lambda: many.serves(last))
+        assert many.is_healthy(last)
 
 
 def test_a_frozen_cell_is_killed_before_its_shards_are_opened(tmp_path: Path) -> None:
@@ -61,7 +64,8 @@ def test_a_frozen_cell_is_killed_before_its_shards_are_opened(tmp_path: Path) ->
         many.until(lambda: many.is_shared(other))
         assert many.processes[frozen].wait(10) == -signal.SIGKILL
         assert many.events(other, "life_ends")[0]["why"].startswith("no beat for")
-        many.until(lambda: many.healthy(other))
+        many.until(lambda: many.serves(other))
+        assert many.is_healthy(other)
 
 
 def test_a_cell_whose_life_is_sealed_ends_itself(tmp_path: Path) -> None:
@@ -73,7 +77,8 @@ def test_a_cell_whose_life_is_sealed_ends_itself(tmp_path: Path) -> None:
         many.membership.leave(life)
         assert many.processes["cell-2"].wait(20) == OUT_STATUS
         many.until(lambda: many.is_shared("cell-1"))
-        many.until(lambda: many.healthy("cell-1"))
+        many.until(lambda: many.serves("cell-1"))
+        assert many.is_healthy("cell-1")
 
 
 def test_a_cell_that_ends_in_good_order_is_out_at_once(tmp_path: Path) -> None:
@@ -83,4 +88,5 @@ def test_a_cell_that_ends_in_good_order_is_out_at_once(tmp_path: Path) -> None:
         many.signal("cell-1", signal.SIGTERM)
         assert many.processes["cell-1"].wait(20) == 0
         many.until(lambda: many.is_shared("cell-2"))
-        many.until(lambda: many.healthy("cell-2"))
+        many.until(lambda: many.serves("cell-2"))
+        assert many.is_healthy("cell-2")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cluster.bench.crowd import Shape
 from tests.faults.cells import Cells
 from tests.faults.storm import LOAD, Storm
+from tests.kit.spans import lasts
 
 Fault = Callable[[Storm, Cells], Awaitable[None]]
 POISON = "what the room cannot bear"
@@ -77,7 +78,7 @@ async def paused(storm: Storm, cells: Cells) -> None:
     life, rooms = cells.life(name), cells.owned_by((name,), storm.rooms)
     cells.signal(name, signal.SIGSTOP)
     storm.hit(f"{name} paused", rooms)
-    await storm.lasts(2.0)
+    await lasts(2.0)
     cells.signal(name, signal.SIGCONT)
     await storm.back()
     assert cells.life(name) == life, "a pause has ended a life"

@@ -9,6 +9,7 @@ from tests.faults.network import Network
 from tests.faults.on_cells import Plan, not_coordinator
 from tests.faults.storm import Storm
 from tests.kit.fault_plan import no_store
+from tests.kit.spans import lasts
 
 SHORT_S, LONG_S = 2.0, 8.0
 """Shorter and longer than it takes to miss a cell."""
@@ -80,7 +81,7 @@ async def short_cut(storm: Storm, cells: Cells) -> None:
     life = cells.life(name)
     network.part(name)
     storm.hit(f"{name} cut off for a moment", storm.rooms)
-    await storm.lasts(SHORT_S)
+    await lasts(SHORT_S)
     network.heal()
     await storm.back()
     assert cells.life(name) == life, "a short cut has ended a life"
@@ -90,7 +91,7 @@ async def _without_store(storm: Storm, cells: Cells, name: str) -> None:
     """Everybody keeps what they own; its rooms refuse for a while, and are back as soon as the store is."""
     life, rooms, gate = cells.life(name), cells.owned_by((name,), storm.rooms), no_store(cells.data, name)
     gate.touch()
-    await storm.lasts(LONG_S)
+    await lasts(LONG_S)
     storm.hit(f"{name} has the store again", rooms)
     gate.unlink()
     await storm.back()

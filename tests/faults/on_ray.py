@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tests.faults.ray_nodes import RayNodes
-from tests.faults.scene import until
 from tests.faults.storm import Storm
+from tests.kit.log_lines import until
+from tests.kit.spans import lasts
 
 Fault = Callable[[Storm, RayNodes], Awaitable[None]]
 HEAD_AWAY_S = 20.0
@@ -35,7 +36,7 @@ async def supervisor_killed(storm: Storm, nodes: RayNodes) -> None:
     storm.hit("supervisor killed", storm.rooms)
     await storm.back()
     async with asyncio.timeout(ADOPTED_S):
-        await until(lambda: nodes.adoptions() == adoptions + len(before))
+        await until(lambda: nodes.adoptions() == adoptions + len(before), nodes.logs)
     assert set(nodes.lives()) == before, "cells were ended because their supervisor was"
 
 
@@ -45,7 +46,7 @@ async def head_killed(storm: Storm, nodes: RayNodes) -> None:
     nodes.kill_head()
     storm.hit("Ray's head killed", storm.rooms)
     await storm.back()
-    await storm.lasts(HEAD_AWAY_S)
+    await lasts(HEAD_AWAY_S)
     assert storm.put_off == 0, "posts were put off because Ray's head was away"
     assert set(nodes.lives()) == before, "cells were ended because Ray's head was away"
 

@@ -50,6 +50,11 @@ class RayNodes:
         self._head_again: tuple[list[str], dict[str, str]] | None = None
         self._map: Map | None = None
 
+    @property
+    def logs(self) -> Path:
+        """Where supervisor and cells write down what they do."""
+        return self.data / "log"
+
     def url(self, index: int) -> str:
         """The cells share one port; which one answers is the system's choice."""
         return f"http://127.0.0.1:{self._public}"
@@ -162,4 +167,4 @@ class RayNodes:
 
     def adoptions(self) -> int:
         """How often a supervisor has found a cell of an earlier one alive."""
-        return (self.data / "log" / "supervisor.log").read_text().count('"cell_adopted"')
+        return (self.logs / "supervisor.log").read_text().count('"cell_adopted"')

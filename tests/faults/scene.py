@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from cluster.data_folder import prepare
 from cluster.membership import Membership
 from cluster.settings import Settings
 from gateway.client import Client
+from tests.kit.log_lines import until
 from tests.kit.raw import Raw
 from tests.kit.watcher import Watcher
 
@@ -30,7 +31,6 @@ MEMBERS: dict[Size, int] = {"small": 5, "large": 270}
 """Members of a room: below and above the bound of what is told by member."""
 AT_ONCE = 16
 """Requests of one connection at a time: half of what a session takes."""
-LOOK_S = 0.02
 
 
 class Cell(CellProcess):
@@ -213,18 +213,14 @@ async def connect_through(device: Watcher, life: str) -> None:
         await device.stop()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that another process writes down."""
-    while not condition():  # noqa: ASYNC110 - a file in another process's hands sends no event
-        await asyncio.sleep(LOOK_S)
-
-
 class Map:
     """The stored view of a server."""
 
     def __init__(self, data: Path) -> None:
         self._cluster = ClusterFile(data)
         self._membership = Membership(self._cluster)
+        # cells write down each view that they act on
+        self._logs = data / "log"
 
     def view(self) -> View:
         """As it is now."""
@@ -244,11 +240,11 @@ class Map:
             owners = set(view.owner_lives)
             return len(view.cells) == cells and len(owners) == cells and not view.moves and None not in owners
 
-        await until(shared)
+        await until(shared, self._logs)
 
     async def changed(self, lost: str) -> None:
         """Wait until a life owns nothing any more."""
-        await until(lambda: lost not in self.view().owner_lives and self.view().cell(lost) is None)
+        await until(lambda: lost not in self.view().owner_lives and self.view().cell(lost) is None, self._logs)
 
     def close(self) -> None:
         """Close the file."""

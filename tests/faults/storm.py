@@ -80,12 +80,6 @@ class Storm:
         """Wait for so many more answers."""
         await self.crowd.answers(answers, BACK_S)
 
-    async def lasts(self, seconds: float) -> None:
-        """How long a fault lasts."""
-        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_later(seconds, over.set_result, None)
-        await over
-
     async def play(self, fault: Callable[[], Awaitable[None]]) -> Report:
         """Chat, break, chat on, mend, compare; prints the figures, and fails on a broken promise."""
         crowd = self.crowd

@@ -58,7 +58,7 @@ def test_clients_that_are_all_on_one_edge_are_led_to_those_that_come_later(tmp_p
     with Many(tmp_path) as many:
         accounts = seed_accounts(many.data, CLIENTS, prefix="user", devices=3)
         many.start("one")
-        many.until(lambda: many.healthy("one"))
+        many.until(lambda: many.serves("one"))
         history = History()
 
         async def story() -> None:

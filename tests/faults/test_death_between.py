@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cluster.bench.dialect import Account
 from cluster.bench.servers import UNLIMITED
 from tests.faults.scene import Cast, Cell, Program, Size, make_accounts, make_room
 from tests.kit.fault_plan import Step, dies
+from tests.kit.log_lines import until
 from tests.kit.raw import Raw
 
 pytestmark = pytest.mark.slow
@@ -66,28 +68,46 @@ async def without_marks(data: Path) -> None:
         cast = Cast(accounts, server, room)
         async with asyncio.timeout(LIMIT_S):
             await cast.warm_up(texts=7)  # with the first entry that makes eight: the devices acknowledge them
+            marks = Marks(data, room, accounts[3][0].user)
             await acknowledged_everywhere(cast, server.url(0), accounts[3])
+            await until(lambda: marks.told("mark_cleared") == 1, data)
+            assert not await is_marked(server.url(0), accounts[3][0], room)
+            kept = marks.told("mark_kept")
             cast.post_and_be_silent(LAST_WORDS)
             await server.died()
+            assert marks.told("mark_kept") == kept, "it died too late: the mark was told"
             await server.start()
-            while not await is_marked(server.url(0), accounts[3][0], room):  # noqa: ASYNC110 - the taker tells it again
-                await asyncio.sleep(0.1)
+            await until(lambda: marks.told("mark_kept") > kept, data)  # the taker tells it again
+            assert await is_marked(server.url(0), accounts[3][0], room)
             await cast.all_have(LAST_WORDS)
         await cast.leave()
     finally:
         await server.kill()
 
 
+class Marks:
+    """What the log tells of the marks of one user in one room."""
+
+    def __init__(self, data: Path, room: str, user: str) -> None:
+        self._log = data / "bench.log"
+        self._of = {"room": room, "user": user}
+
+    def told(self, event: str) -> int:
+        """How often."""
+        rows = [
+            json.loads(line) for line in self._log.read_text().splitlines(keepends=True) if f'"{event}"' in line and line.endswith("\n")
+        ]
+        return sum(self._of.items() <= row.items() for row in rows)
+
+
 async def acknowledged_everywhere(cast: Cast, url: str, devices: Sequence[Account]) -> None:
-    """Every device of the user who is away acknowledges the head; then wait until the mark is gone."""
+    """Every device of the user who is away acknowledges the head: the user asks the mark away then, on a clock of its own."""
     head = await cast.head()
     for account in devices:
         raw = await Raw.log_in(url, account.token)
         raw.say({"t": "ack", "room": cast.room, "seq": head})
         await raw.still_there()
         await raw.leave()
-    while await is_marked(url, devices[0], cast.room):  # noqa: ASYNC110 - the user asks it away on a clock of its own
-        await asyncio.sleep(0.1)
 
 
 async def is_marked(url: str, account: Account, room: str) -> bool:

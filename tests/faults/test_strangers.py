@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from cluster.bench.lean_client import LoadError
 from tests.faults.scene import Cell, make_accounts
 from tests.kit.fault_plan import constants
 from tests.kit.raw import Raw
+from tests.kit.spans import lasts
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +57,12 @@ class Socket:
         """Send a byte now and then, until the server has had enough."""
         for byte in data:
             self.writer.write(bytes([byte]))
-            await asyncio.sleep(every_s)
+            await lasts(every_s)
+
+    async def gone(self) -> None:
+        """Wait until our side is closed."""
+        with contextlib.suppress(ConnectionError):  # one that was turned away may have been reset
+            await self.writer.wait_closed()
 
     async def ended(self, limit_s: float = PATIENCE_S) -> bytes:
         """Wait until the server ends it; what it said."""
@@ -141,9 +148,11 @@ async def flood(server: Cell, accounts: list[list[Account]]) -> None:
         raw.drop()
     for socket in sockets:
         socket.writer.close()
+        await socket.gone()
     for raw in taken:
         await raw.close_code()
-    again = await Raw.log_in_when_open(url, accounts[1][0].token)
+    await good.still_there()  # the server has seen all that came before this
+    again = await Raw.log_in(url, accounts[1][0].token)
     await again.still_there()
     await good.still_there()
 

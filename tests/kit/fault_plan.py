@@ -26,9 +26,10 @@ def _environment(plan: dict[str, Any]) -> dict[str, str]:
 def dies(deaths: dict[str, Step], markers: Path, values: dict[str, Any] | None = None) -> dict[str, str]:
     """trigger -> step: the first process in which a text holding the trigger comes to the step kills itself.
 
-    From then on `markers` holds a file of the trigger's name, and nobody dies of it again.
+    From then on `markers` holds a file of the trigger's name, and nobody dies of it again. The log tells of users' marks
+    (`mark_kept`, `mark_cleared`).
     """
-    return _environment({"deaths": deaths, "markers": str(markers), "set": values or {}})
+    return _environment({"deaths": deaths, "markers": str(markers), "set": values or {}, "says": True})
 
 
 def constants(values: dict[str, Any]) -> dict[str, str]:

@@ -10,10 +10,19 @@ from typing import Any
 import orjson
 
 from cluster.bench.lean_client import LeanClient, LoadError, connect, text_frame
+from tests.kit.spans import lasts
 
 LIMIT_S = 30.0
 RETRY_S = 0.1
+"""Where the server does not say how long."""
 _CLOSED = re.compile(r"closed by the server: (\d+)")
+
+
+async def put_off(what: str, answer: dict[str, Any]) -> None:
+    """Wait for as long as the server has told; `LoadError` where it has told not to come again."""
+    if not answer["retry"]:
+        raise LoadError(f"{what} was refused: {answer}")
+    await lasts(answer.get("retry_after") or RETRY_S)
 
 
 class Raw:
@@ -42,12 +51,16 @@ class Raw:
 
     @classmethod
     async def log_in_when_open(cls, url: str, token: str) -> Raw:
-        """The same, again and again while the server turns us away, as it does while a cell is being taken over."""
+        """The same; where the server puts it off, as it does while a cell is being taken over, it comes again when it was told to."""
         while True:
-            try:
-                return await cls.log_in(url, token)
-            except (LoadError, OSError):
-                await asyncio.sleep(RETRY_S)
+            raw = await cls.connect(url)
+            raw.say({"t": "hello", "v": 1, "token": token, "since": 0})
+            answer = await raw.hear("welcome", "error")
+            if answer["t"] == "welcome":
+                raw.frames.insert(0, answer)
+                return raw
+            await raw.leave()
+            await put_off("hello", answer)
 
     def say(self, frame: dict[str, Any]) -> None:
         """Send a frame."""
@@ -83,9 +96,7 @@ class Raw:
     async def ask_until_done(self, frame: dict[str, Any]) -> dict[str, Any]:
         """Ask again while the answer is that it can succeed later."""
         while (answer := await self.ask(frame))["t"] == "error":
-            if not answer["retry"]:
-                raise LoadError(f"{frame['t']} was refused: {answer}")
-            await asyncio.sleep(answer.get("retry_after") or 0.1)
+            await put_off(frame["t"], answer)
         return answer
 
     async def still_there(self) -> None:

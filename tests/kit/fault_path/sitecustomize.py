@@ -6,6 +6,7 @@ The server's code knows nothing of it. `FAULT_PLAN` (JSON, made by `tests.kit.fa
     markers  folder where the first process to come there leaves a file of the trigger's name: nobody dies of it again
     crashes  texts holding one of these make the code of the room raise, each time
     far      each process takes all others for those of another machine: they cannot be reached, only sealed
+    says     the log tells of each mark that a user keeps (`mark_kept`) or loses (`mark_cleared`)
     no_store while the folder `markers` holds a file ``CELL.no-store``, nothing that this cell asks of the store succeeds
     set      constants to set after their module was imported: ``module.NAME`` -> value
 """
@@ -36,6 +37,7 @@ class _Plan:
         self.set: dict[str, Any] = plan.get("set", {})
         self.crashes: list[str] = plan.get("crashes", [])
         self.is_far: bool = plan.get("far", False)
+        self.says: bool = plan.get("says", False)
         self._no_store: str = os.path.join(self._markers, f"{os.environ.get('FAULT_CELL', '')}.no-store") if plan.get("no_store") else ""
 
     @property
@@ -107,6 +109,28 @@ def _crash_room(module: ModuleType, plan: _Plan) -> None:
         module.Repeats.number = maybe_number
 
 
+def _say_marks(module: ModuleType, plan: _Plan) -> None:
+    if not plan.says:
+        return
+    log = importlib.import_module("gateway.logs").event_log("tests.faults")
+    rooms = module.RoomList
+    apply, cleared = rooms.apply, rooms.cleared
+
+    def say_kept(self: Any, change: Any) -> None:
+        apply(self, change)
+        for row in change.puts:
+            if isinstance(row, module.UserMarkRow):
+                log.info("mark_kept", room=row.room, user=row.user)
+
+    def say_cleared(self: Any, room: str, seq: int) -> Any:
+        gone = cleared(self, room, seq)
+        for row in gone:
+            log.info("mark_cleared", room=room, user=row.key[0])
+        return gone
+
+    rooms.apply, rooms.cleared = say_kept, say_cleared
+
+
 def _break_registry(module: ModuleType, plan: _Plan) -> None:
     registry = module.FileRegistry
     run = registry._run
@@ -159,6 +183,7 @@ _BREAKERS: dict[str, Callable[[ModuleType, _Plan], None]] = {
     "actors.room": _break_room,
     "actors.edge": _break_delivery,
     "actors.room_repeats": _crash_room,
+    "actors.user_list": _say_marks,
     "actors.store.sqlite": _break_store,
     "cluster.file_registry": _break_registry,
     "cluster.processes": _move_apart,
