@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ class Cells:
         self.network = Network(names) if apart else None
         self._environment = {**os.environ, **environment}
         self._cluster: ClusterFile | None = None
+        # those that were taken off, too
+        self._all: list[Cell] = list(self.cells.values())
         self._news = asyncio.Event()
         self._turns: dict[int, int] = {}
 
@@ -81,7 +84,7 @@ class Cells:
 
     async def start_one(self, name: str) -> None:
         """A new life of a cell; returns when it listens."""
-        cell = self.cells[name]
+        cell = self.cells.get(name) or self._new(name)
         port = cell.url.rpartition(":")[2] if cell.url else str(free_port())
         command = [sys.executable, "-m", "cluster.cell_process", "--data", str(self.data), "--join", name, "--port", port]
         if self.network is not None:
@@ -93,6 +96,23 @@ class Cells:
         cell.readers = [asyncio.ensure_future(self._read_log(cell)), asyncio.ensure_future(self._read_out(cell, ready))]
         async with asyncio.timeout(LIMIT_S):
             cell.url = await ready
+        self.cells[name] = cell
+
+    def _new(self, name: str) -> Cell:
+        """One that nobody is led to before it listens."""
+        cell = Cell(name)
+        self._all.append(cell)
+        return cell
+
+    async def take_off(self, name: str) -> None:
+        """Its slots go to the others one by one, then it ends in good order and is no more one of these."""
+        life = self.life(name)
+        self._membership.drain(life)
+        await self.until(lambda: life not in self.view().owner_lives and not self.view().moves)
+        self.signal(name, signal.SIGTERM)
+        assert await self.died(name) == 0
+        del self.cells[name]
+        await self.settled()
 
     async def _read_out(self, cell: Cell, ready: asyncio.Future[str]) -> None:
         stdout = cell.running.stdout
@@ -132,7 +152,7 @@ class Cells:
 
     async def end(self) -> None:
         """SIGKILL to all."""
-        for cell in self.cells.values():
+        for cell in self._all:
             if cell.lives:
                 cell.running.send_signal(signal.SIGKILL)
             if cell.process is not None:
@@ -197,7 +217,7 @@ class Cells:
             raise LoadError(f"not within {limit_s:.0f} s:\n{self.story()}") from error
 
     async def settled(self) -> None:
-        """Wait until all that live share the slots, all act on the stored view, and nothing moves."""
+        """Wait until all that live share the slots, all act on the stored view, have opened what is theirs, and nothing moves."""
         await self.until(self._is_settled)
 
     def _is_settled(self) -> bool:
@@ -206,15 +226,43 @@ class Cells:
         names = {cell.name for cell in view.cells}
         by_life = {life: cell.name for life, cell in view.by_life.items()}
         owners = [by_life.get(life or "", "") for life in view.owner_lives]
-        return names == living == set(owners) and not view.moves and not wanted_moves(view) and self._follow(view)
+        return names == living == set(owners) and not view.moves and not wanted_moves(view) and self._follow(view) and self._serve(view)
 
     def _follow(self, view: View) -> bool:
         adopted = (self.events(cell.name, "view_adopted") for cell in self.cells.values() if cell.lives)
         return all(events and events[-1]["version"] == view.version for events in adopted)
 
+    def _serve(self, view: View) -> bool:
+        names = {life: cell.name for life, cell in view.by_life.items()}
+        opened = {(cell.name, row["group"], row["version"]) for cell in self.cells.values() for row in self.events(cell.name, "group_open")}
+        latest: dict[tuple[str, int], int] = {}
+        for name, group, version in opened:
+            latest[name, group] = max(version, latest.get((name, group), 0))
+        return all(
+            latest.get((names[life or ""], group), 0) >= epoch
+            for group, (life, epoch) in enumerate(zip(view.owner_lives, view.epochs, strict=True))
+        )
+
     def events(self, name: str, event: str) -> list[dict[str, Any]]:
         """What a cell has logged under that name."""
         return [row for row in self.cells[name].events if row.get("event") == event]
+
+    def pauses(self, since: int = 0) -> list[float]:
+        """How long the slots of each group that was handed over were closed, in seconds, by the clock of the logs."""
+        told = sorted(
+            (datetime.fromisoformat(row["time"]), row["event"] == "group_open", row["group"])
+            for cell in self._all
+            for row in cell.events
+            if row.get("event") in ("group_closing", "group_open") and row["version"] > since
+        )
+        closed: dict[int, datetime] = {}
+        found = []
+        for at, is_open, group in told:
+            if not is_open:
+                closed[group] = at
+            elif group in closed:
+                found.append((at - closed.pop(group)).total_seconds())
+        return found
 
     def story(self) -> str:
         """The ends of all logs, for a failure."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
+from math import ceil
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cluster.bench.device import Device
@@ -17,6 +19,12 @@ LOST = frozenset({"lost", "missing", "hole", "left_out"})
 REPEATED = frozenset({"repeated", "shown_twice", "two_answers"})
 REORDERED = frozenset({"disorder", "own_order", "went_back"})
 """Kinds of violation; every other kind is what a commit of a sealed life leaves behind: two contents at one seq, one seq for two."""
+
+
+def at(values: Iterable[float], share: float) -> float:
+    """A percentile: the smallest value that so large a share does not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 class Report(NamedTuple):
@@ -38,13 +46,28 @@ class Report(NamedTuple):
     put_off: int
     """Answers that said that a post can succeed later."""
     reconnects: int
+    wait_s: float | None = None
+    """The longest time from a post to its acknowledgement, while they chatted. Runs of long ago do not have it."""
+    figures: Mapping[str, float] = MappingProxyType({})
+    """What is measured in this scenario alone, by name."""
 
     def __str__(self) -> str:
+        more = "".join(f"; {name}: {value:.3g}" for name, value in self.figures.items())
         return (
             f"{self.name}: {self.acked} acked, {self.lost} lost, {self.repeated} repeated, {self.reordered} reordered, "
             f"{self.stale} stale commits accepted; first new ack {self.first_s:.2f} s, in all rooms hit {self.all_s:.2f} s after the fault, "
-            f"longest gap {self.gap_s:.2f} s; {self.put_off} put off, {self.reconnects} reconnects"
+            f"longest gap {self.gap_s:.2f} s, longest wait {self.wait_s or 0:.2f} s; {self.put_off} put off, {self.reconnects} reconnects{more}"
         )
+
+
+class Wait(NamedTuple):
+    """How long one post was under way."""
+
+    device: str
+    room: str
+    sent_at: float
+    """For the first time."""
+    took_s: float
 
 
 class Gauge(History):
@@ -60,6 +83,10 @@ class Gauge(History):
         # posts that were sent, for the first time or again, since the fault
         self._sent: set[tuple[str, str, int]] = set()
         self._counted: set[tuple[str, str, int]] = set()
+        # posts without an answer -> when they were sent first
+        self.under_way: dict[tuple[str, str, int], float] = {}
+        self.waits: list[Wait] = []
+        """Of all posts that were sent and acknowledged while they chatted."""
         # (device, room) -> when it was acknowledged something last
         self._last: dict[tuple[str, str], float] = {}
         self._gap_s = 0.0
@@ -81,6 +108,11 @@ class Gauge(History):
         self._hit = frozenset(rooms)
         self._sent.clear()
         self.back = {}
+
+    @property
+    def hit_rooms(self) -> frozenset[str]:
+        """Those that the last fault hit."""
+        return self._hit
 
     async def all_back(self, limit_s: float) -> None:
         """Wait until every room that was hit has acknowledged something that was sent after the fault."""
@@ -105,6 +137,8 @@ class Gauge(History):
     def sent(self, device: str, room: str, n: int) -> None:
         """A device sent a post."""
         self._sent.add((device, room, n))
+        if self._chatting and (device, room, n) not in self._counted:
+            self.under_way.setdefault((device, room, n), time.monotonic())
 
     def answered(self, device: str, room: str, n: int) -> None:
         """A device was acknowledged a post."""
@@ -112,6 +146,9 @@ class Gauge(History):
         if (device, room, n) not in self._counted:
             self._counted.add((device, room, n))
             self.acked += 1
+        since = self.under_way.pop((device, room, n), None)
+        if since is not None:
+            self.waits.append(Wait(device, room, since, now - since))
         if self._chatting:
             before = self._last.get((device, room), now)
             self._gap_s = max(self._gap_s, now - before)
@@ -122,7 +159,7 @@ class Gauge(History):
 
     # --- the end ---
 
-    def report(self, name: str, devices: Sequence[Device]) -> tuple[Report, list[Violation]]:
+    def report(self, name: str, devices: Sequence[Device], figures: Mapping[str, float] | None = None) -> tuple[Report, list[Violation]]:
         """The figures, and what the history breaks."""
         violations = judge(self, quiet=False)
         kinds = Counter(violation.kind for violation in violations)
@@ -141,6 +178,8 @@ class Gauge(History):
                 self._gap_s,
                 sum(device.put_off for device in devices),
                 sum(device.losses for device in devices),
+                max((wait.took_s for wait in self.waits), default=0.0),
+                dict(figures or {}),
             ),
             violations,
         )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cluster.bench.crowd import Shape
 from tests.faults.cells import Cells
 from tests.faults.storm import LOAD, Storm
+from tests.kit import fault_plan
 from tests.kit.spans import lasts
 
 Fault = Callable[[Storm, Cells], Awaitable[None]]
@@ -65,11 +66,17 @@ async def frozen(storm: Storm, cells: Cells) -> None:
     """SIGSTOP for as long as it is let live: the others kill it before they open its shards."""
     name = not_coordinator(cells)
     life, rooms = cells.life(name), cells.owned_by((name,), storm.rooms)
+    note, version = fault_plan.frozen(cells.data), cells.view().version
+    note.write_text(str(cells.cells[name].running.pid))
     cells.signal(name, signal.SIGSTOP)
     storm.hit(f"{name} frozen", rooms)
     assert await cells.died(name) == -signal.SIGKILL
-    owners = cells.view().owner_lives
-    assert cells.is_sealed(life) or life in owners, "its shards were opened before it was killed"
+    await storm.back()
+    note.unlink()
+    others = [other for other in cells.cells if other != name]
+    assert cells.is_sealed(life)
+    assert any(row["version"] > version for other in others for row in cells.events(other, "group_open"))
+    assert [row for other in others for row in cells.events(other, "opened_beside_frozen")] == [], "opened before it was killed"
 
 
 async def paused(storm: Storm, cells: Cells) -> None:

@@ -3,6 +3,9 @@ links and store: a life that is cut off is sealed while its process goes on, and
 
 from __future__ import annotations
 
+import asyncio
+import signal
+
 from cluster.cell_process import OUT_STATUS
 from tests.faults.cells import Cells
 from tests.faults.network import Network
@@ -11,6 +14,7 @@ from tests.faults.storm import Storm
 from tests.kit.fault_plan import no_store
 from tests.kit.spans import lasts
 
+FROZEN_S = 20.0
 SHORT_S, LONG_S = 2.0, 8.0
 """Shorter and longer than it takes to miss a cell."""
 
@@ -75,6 +79,21 @@ async def coordinator_hears_nothing(storm: Storm, cells: Cells) -> None:
     await _one_way(storm, cells, cells.coordinator, mute=False)
 
 
+async def frozen_far(storm: Storm, cells: Cells) -> None:
+    """SIGSTOP for 20 s where nobody can kill it: its life is sealed. What it does when it goes on is refused, and it ends itself."""
+    name = not_coordinator(cells)
+    life, rooms = cells.life(name), cells.owned_by((name,), storm.rooms)
+    ends = asyncio.get_running_loop().time() + FROZEN_S
+    cells.signal(name, signal.SIGSTOP)
+    storm.hit(f"{name} frozen", rooms)
+    await storm.back()
+    assert cells.is_sealed(life), "its shards were opened before its life was sealed"
+    await lasts(ends - asyncio.get_running_loop().time())
+    assert cells.cells[name].lives
+    cells.signal(name, signal.SIGCONT)
+    assert await cells.died(name) == OUT_STATUS
+
+
 async def short_cut(storm: Storm, cells: Cells) -> None:
     """A cut too short for anybody to be ended for."""
     name, network = not_coordinator(cells), network_of(cells)
@@ -117,6 +136,7 @@ ON_NETWORK: dict[str, Plan] = {
     "coordinator not heard by the others": Plan(coordinator_not_heard),
     "cell hears nothing of the others": Plan(hears_nothing),
     "coordinator hears nothing of the others": Plan(coordinator_hears_nothing),
+    "cell frozen for 20 s, out of reach": Plan(frozen_far),
     "cell cut off for 2 s": Plan(short_cut),
     "cell cut off from the store for 8 s": Plan(cut_off_from_store),
     "coordinator cut off from the store for 8 s": Plan(coordinator_cut_off_from_store),

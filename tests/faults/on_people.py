@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from cluster.bench.history import History
 from tests.faults.cells import Cells
+from tests.faults.gauge import at
 from tests.faults.on_cells import POISON, Plan, kill, not_coordinator
 from tests.faults.storm import LOAD, Storm
 from tests.kit.raw import Raw
@@ -18,6 +19,10 @@ CLIENTS = 2000
 BURSTS = (5, 20)
 WITH_MANY = replace(LOAD, hall_members=LOAD.users + SLOW)
 COME_BACK_S = 120.0
+MOVED = "of the slow readers moved when they were asked to"
+CALM = 1000
+"""Answers with which those are compared that come while clients come back."""
+BACK, SLOWER = "99 % of the clients are back after, s", "others' wait for an answer, p99, times that before"
 AT_ONCE = 50
 
 
@@ -34,8 +39,8 @@ async def crash(storm: Storm, cells: Cells) -> None:
 
 
 async def slow_readers(storm: Storm, cells: Cells) -> None:
-    """Fifty members of the hall stop reading; they read again, and have everything. None is thrown out; one that was asked to move
-    before it stopped may have moved."""
+    """Fifty members of the hall stop reading; they read again, and have everything. None is thrown out; who has another session
+    then was asked to move to a less busy edge, and did so as a client does."""
     slow = [
         Watcher(account, storm.edge(number), storm.gauge, account.device, 1)
         for number, (account, *_) in enumerate(storm.accounts[LOAD.users :])
@@ -45,6 +50,7 @@ async def slow_readers(storm: Storm, cells: Cells) -> None:
         device.start()
     storm.crowd.devices.extend(slow)
     await asyncio.gather(*(device.until(lambda device=device: device.welcomed) for device in slow))  # type: ignore[misc]
+    sessions = [(device, device.session, device.moves) for device in slow]
     for device in slow:
         device.stop_reading()
     storm.hit(f"{SLOW} devices stop reading", storm.rooms)
@@ -55,6 +61,9 @@ async def slow_readers(storm: Storm, cells: Cells) -> None:
     heads = await storm.crowd.heads()
     await asyncio.gather(*(device.until(lambda device=device: device.has(heads)) for device in slow))  # type: ignore[misc]
     assert sum(device.losses for device in slow) == 0, "slow readers were thrown out"
+    moved = [device.moves - moves for device, session, moves in sessions if device.session != session]
+    assert all(moved), "a slow reader has another session, and was not asked to move"
+    storm.figures[MOVED] = len(moved)
 
 
 async def bursts(storm: Storm, cells: Cells) -> None:
@@ -77,18 +86,31 @@ async def _come_back(storm: Storm, cells: Cells, *names: str) -> None:
     try:
         for first in range(0, len(clients), AT_ONCE):
             await storm.crowd.come(clients[first : first + AT_ONCE])
+        calm_at = time.monotonic()
+        await storm.goes_on(CALM)
         dead = {cells.life(name) for name in names}
         lost = [client for client in clients if client.life in dead]
+        began = time.monotonic()
         waiting = [asyncio.ensure_future(_back(client, client.welcomes)) for client in lost]
         await kill(storm, cells, *names)
         async with asyncio.timeout(COME_BACK_S):
             await cells.heal()
             took = sorted(await asyncio.gather(*waiting))
-        print(
-            f"  {len(took)} of {len(clients)} clients had to come back: 99 % in {took[int(0.99 * len(took))]:.1f} s, all in {took[-1]:.1f} s"
-        )
+        _compare(storm, (calm_at, began, began + took[-1]))
+        storm.figures[BACK] = at(took, 0.99)
     finally:
         await asyncio.gather(*(client.stop() for client in clients))
+
+
+def _compare(storm: Storm, times: tuple[float, float, float]) -> None:
+    """How long those who kept their edge waited in rooms that kept their cell, while the rest came back."""
+    kept = {device.recorder.history.device for device in storm.crowd.present if not device.losses}
+    calm_at, began, ended = times
+    waits = [wait for wait in storm.gauge.waits if wait.device in kept and wait.room not in storm.gauge.hit_rooms]
+    before = [wait.took_s for wait in waits if calm_at <= wait.sent_at < began]
+    during = [wait.took_s for wait in waits if began <= wait.sent_at < ended]
+    if before and during:
+        storm.figures[SLOWER] = at(during, 0.99) / at(before, 0.99)
 
 
 async def _back(client: Watcher, welcomes: int) -> float:

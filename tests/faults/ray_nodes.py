@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -80,7 +81,7 @@ class RayNodes:
     async def _run(self, *arguments: str) -> int:
         """A command to its end, in a session of its own; the number of that."""
         command = [sys.executable, "-m", "cluster.cli", *arguments]
-        said = self._folder / f"{arguments[0]}.out"
+        said = self._said(arguments[0])
         with said.open("wb") as out:  # not a pipe: what stays would hold it open
             process = await asyncio.create_subprocess_exec(*command, stdout=out, stderr=out, env=self._environment, start_new_session=True)
             async with asyncio.timeout(LIMIT_S):
@@ -88,6 +89,9 @@ class RayNodes:
         if status != 0:
             raise LoadError(f"warbler {arguments[0]} failed: {said.read_text().strip()}")
         return process.pid
+
+    def _said(self, command: str) -> Path:
+        return self._folder / f"{command}.out"
 
     async def heal(self) -> None:
         """The head, the other node, and all cells run again."""
@@ -124,6 +128,10 @@ class RayNodes:
     def lives(self) -> dict[str, str]:
         """Life -> zone, which is the node, of all cells in the view."""
         return {cell.life: cell.zone for cell in self.map.view().cells}
+
+    def names(self) -> list[str]:
+        """The cells in the view."""
+        return sorted(cell.name for cell in self.map.view().cells)
 
     def process(self, life: str) -> ProcessId:
         """The process of a cell."""
@@ -164,6 +172,31 @@ class RayNodes:
     def kill_node(self) -> None:
         """SIGKILL to everything on the other node."""
         kill_now(session_members(self._sessions["other"]))
+
+    def freeze_node(self) -> None:
+        """SIGSTOP to everything on the other node."""
+        self._signal_node(signal.SIGSTOP)
+
+    def thaw_node(self) -> None:
+        """SIGCONT to what is left of it."""
+        self._signal_node(signal.SIGCONT)
+
+    def _signal_node(self, number: int) -> None:
+        for pid in session_members(self._sessions["other"]):
+            with contextlib.suppress(ProcessLookupError):  # it was killed meanwhile
+                os.kill(pid, number)
+
+    # --- upkeep ------------------------------------------------------------------------------------------------------
+
+    async def command(self, *arguments: str) -> list[str]:
+        """A command of an operator to its end; the lines that it says."""
+        await self._run(*arguments)
+        return self._said(arguments[0]).read_text().splitlines()
+
+    async def has_cells(self, count: int) -> None:
+        """Wait until so many cells share the slots."""
+        async with asyncio.timeout(LIMIT_S):
+            await self.map.settled(count)
 
     def adoptions(self) -> int:
         """How often a supervisor has found a cell of an earlier one alive."""

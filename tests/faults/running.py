@@ -21,19 +21,22 @@ SHARDS = 12
 
 
 class Running:
-    """Three cells. `apart`: their links go through a network that can be cut, and they reach each other by nothing else."""
+    """Cells of these names. `apart`: their links go through a network that can be cut, and they reach each other by nothing else."""
 
-    def __init__(self, data: Path, plans: Mapping[str, Plan], rounds: int, *, apart: bool) -> None:
+    def __init__(self, data: Path, plans: Mapping[str, Plan], rounds: int, *, apart: bool, names: tuple[str, ...]) -> None:
         self._plans = plans
+        self._names = names
         self._seats = Seats(data, rounds * sum(plan.shape.accounts + plan.listeners for plan in plans.values()), SHARDS)
-        self._cells = Cells(data, NAMES, {**UNLIMITED, **disturbed(data, far=apart, crashes=(POISON,))}, apart=apart)
+        self._cells = Cells(data, names, {**UNLIMITED, **disturbed(data, far=apart, crashes=(POISON,))}, apart=apart)
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
     @classmethod
     @contextmanager
-    def on(cls, data: Path, plans: Mapping[str, Plan], *, rounds: int = 1, apart: bool = False) -> Iterator[Running]:
+    def on(
+        cls, data: Path, plans: Mapping[str, Plan], *, rounds: int = 1, apart: bool = False, names: tuple[str, ...] = NAMES
+    ) -> Iterator[Running]:
         """A running one, with people for so many rounds of all scenarios."""
-        running = cls(data, plans, rounds, apart=apart)
+        running = cls(data, plans, rounds, apart=apart, names=names)
         with running._runner as runner:
             try:
                 runner.run(running._cells.start())
@@ -46,6 +49,8 @@ class Running:
         return self._runner.run(self._play(name))
 
     async def _play(self, name: str) -> Report:
+        for added in set(self._cells.cells) - set(self._names):
+            await self._cells.take_off(added)
         await self._cells.heal()
         plan = self._plans[name]
         storm = Storm(name, self._cells, self._seats.take(plan.shape.accounts + plan.listeners), shape=plan.shape)

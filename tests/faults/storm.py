@@ -53,6 +53,8 @@ class Storm:
         self.accounts = accounts
         """The crowd's users, then others."""
         self._server = server
+        self.figures: dict[str, float] = {}
+        """What a scenario measures beside what all measure, by name."""
 
     def edge(self, index: int) -> Callable[[], str]:
         """Where a client connects, and again where it is lost."""
@@ -103,7 +105,7 @@ class Storm:
             await crowd.agree(crowd.devices, BACK_S)
         finally:
             await crowd.leave()
-        report, violations = self.gauge.report(self.name, crowd.devices)
+        report, violations = self.gauge.report(self.name, crowd.devices, self.figures)
         print(report)
         assert not violations, explain(violations)
         return report

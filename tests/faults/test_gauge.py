@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from tests.faults.gauge import Gauge, Report
-from tests.faults.soak import at, table
+from tests.faults.gauge import Gauge, Report, at
+from tests.faults.on_growth import PAUSE
+from tests.faults.soak import figures, table
 
 
 def test_a_room_is_back_with_the_first_answer_to_what_was_sent_after_the_fault() -> None:
@@ -55,6 +56,28 @@ def test_a_percentile_is_a_value_that_was_seen(share: float, found: float) -> No
 
 
 def test_a_run_that_failed_is_counted_and_has_no_figures() -> None:
-    good = Report("cell killed", 100, 0, 0, 0, 0, 0.1, 0.2, 0.3, 0, 1)._asdict()
+    good = Report("cell killed", 100, 0, 0, 0, 0, 0.1, 0.2, 0.3, 0, 1, 0.4)._asdict()
     (row,) = (line for line in table([good, {"name": "cell killed", "failed": "why"}]).splitlines() if line.startswith("| cell killed"))
-    assert row == "| cell killed | 2 | 1 | 100 | 0 | 0 | 0 | 0 | 0.10 / 0.10 | 0.20 / 0.20 | 0.30 / 0.30 |"
+    assert row == "| cell killed | 2 | 1 | 100 | 0 | 0 | 0 | 0 | 0.10 / 0.10 | 0.20 / 0.20 | 0.30 / 0.30 | 0.40 / 0.40 |"
+
+
+def test_what_one_scenario_measures_alone_stands_beside_what_was_promised() -> None:
+    runs = [Report("cell killed", 1, 0, 0, 0, 0, 0.1, 0.2, 0.3, 0, 1, 0.4, {PAUSE: pause})._asdict() for pause in (0.1, 0.3)]
+    assert figures(runs)[2:] == [f"| cell killed: {PAUSE} | 2 | 0.10 | 0.30 | 1 |"]
+
+
+def test_a_wait_begins_when_a_post_is_sent_for_the_first_time() -> None:
+    gauge = Gauge()
+    device = gauge.device("ann", "d1")
+    device.sent("r1", 1, "id1", "before they chat")
+    gauge.begin()
+    device.sent("r1", 2, "id2", "text")
+    (sent,) = gauge.under_way
+    device.sent("r1", 2, "id2", "text")
+    device.acked("r1", 1, 1)
+    device.acked("r1", 2, 2)
+    device.acked("r1", 2, 2)
+    (wait,) = gauge.waits
+    assert (wait.device, wait.room) == ("d1", "r1")
+    assert sent == ("d1", "r1", 2)
+    assert wait.took_s >= 0

@@ -39,10 +39,15 @@ def constants(values: dict[str, Any]) -> dict[str, str]:
 
 def disturbed(markers: Path, *, far: bool = False, crashes: tuple[str, ...] = ()) -> dict[str, str]:
     """Cells that can be cut off from the store (`no_store`), that a text can crash, and, where `far`, that cannot be reached by each other
-    but over their links."""
-    return _environment({"markers": str(markers), "no_store": True, "far": far, "crashes": list(crashes)})
+    but over their links. They tell when they open slots beside a `frozen` owner."""
+    return _environment({"markers": str(markers), "no_store": True, "watches": True, "far": far, "crashes": list(crashes)})
 
 
 def no_store(markers: Path, cell: str) -> Path:
     """While this file exists, the cell does not reach the store."""
     return markers / f"{cell}.no-store"
+
+
+def frozen(markers: Path) -> Path:
+    """This file holds the number of a process that is frozen, and must be gone before its slots are opened."""
+    return markers / "frozen"

@@ -8,6 +8,7 @@ The server's code knows nothing of it. `FAULT_PLAN` (JSON, made by `tests.kit.fa
     far      each process takes all others for those of another machine: they cannot be reached, only sealed
     says     the log tells of each mark that a user keeps (`mark_kept`) or loses (`mark_cleared`)
     no_store while the folder `markers` holds a file ``CELL.no-store``, nothing that this cell asks of the store succeeds
+    watches  slots that are opened while the process in ``markers/frozen`` still lives are told of (`opened_beside_frozen`)
     set      constants to set after their module was imported: ``module.NAME`` -> value
 """
 
@@ -38,12 +39,26 @@ class _Plan:
         self.crashes: list[str] = plan.get("crashes", [])
         self.is_far: bool = plan.get("far", False)
         self.says: bool = plan.get("says", False)
+        self._frozen: str = os.path.join(self._markers, "frozen") if plan.get("watches") else ""
         self._no_store: str = os.path.join(self._markers, f"{os.environ.get('FAULT_CELL', '')}.no-store") if plan.get("no_store") else ""
 
     @property
     def has_store(self) -> bool:
         """Whether this cell reaches the store now."""
         return not self._no_store or not os.path.exists(self._no_store)
+
+    @property
+    def frozen_lives(self) -> bool:
+        """Whether there is a frozen process, and nobody has killed it."""
+        if not self._frozen:
+            return False
+        try:
+            with open(self._frozen) as file:
+                pid = file.read()
+            with open(f"/proc/{pid}/stat") as file:
+                return file.read().rpartition(")")[2].split()[0] not in "ZX"
+        except FileNotFoundError:
+            return False
 
     def is_due(self, step: str, texts: Iterable[str]) -> bool:
         """Whether this process has to die here: one of the texts holds a trigger of this step, for the first time."""
@@ -131,6 +146,18 @@ def _say_marks(module: ModuleType, plan: _Plan) -> None:
     rooms.apply, rooms.cleared = say_kept, say_cleared
 
 
+def _watch_slots(module: ModuleType, plan: _Plan) -> None:
+    chat = module.ChatCell
+    open_slots = chat.open_slots
+
+    def watched(self: Any, gained: Sequence[int]) -> None:
+        if gained and plan.frozen_lives:
+            importlib.import_module("gateway.logs").event_log("tests.faults").error("opened_beside_frozen", slots=len(gained))
+        open_slots(self, gained)
+
+    chat.open_slots = watched
+
+
 def _break_registry(module: ModuleType, plan: _Plan) -> None:
     registry = module.FileRegistry
     run = registry._run
@@ -184,6 +211,7 @@ _BREAKERS: dict[str, Callable[[ModuleType, _Plan], None]] = {
     "actors.edge": _break_delivery,
     "actors.room_repeats": _crash_room,
     "actors.user_list": _say_marks,
+    "actors.chat_cell": _watch_slots,
     "actors.store.sqlite": _break_store,
     "cluster.file_registry": _break_registry,
     "cluster.processes": _move_apart,
