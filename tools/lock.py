@@ -1,6 +1,6 @@
 """Writes the lock files: exact versions with hashes, for every platform, and no registry's address.
 
-    requirements.lock        what the server needs
+    requirements.lock        what the server needs, with the driver for Cassandra
     requirements-dev.lock    that, the tests and the checks
     requirements-node.lock   Node.js as a Python package, for machines without it
 
@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DEV = ["--extra", "dev", "--constraint", "requirements.lock"]
+SERVER = ["--extra", "cassandra"]
+DEV = [*SERVER, "--extra", "dev", "--constraint", "requirements.lock"]
 
 
 def compile_lock(target: str, arguments: list[str]) -> None:
@@ -27,7 +28,7 @@ def compile_lock(target: str, arguments: list[str]) -> None:
 def main() -> int:
     """Write the three files; packages move to newer versions with `--upgrade`."""
     upgrade = sys.argv[1:]
-    compile_lock("requirements.lock", [*upgrade, "pyproject.toml"])
+    compile_lock("requirements.lock", [*upgrade, *SERVER, "pyproject.toml"])
     compile_lock("requirements-dev.lock", [*upgrade, *DEV, "pyproject.toml"])
     compile_lock("requirements-node.lock", [*upgrade, "--no-deps", "tools/node.in"])
     return 0

@@ -1,0 +1,1 @@
+"""What development needs of other programs: a real Cassandra on this machine."""
