@@ -52,7 +52,7 @@ class Pending(Promise[Any]):
         slot: int,
         shard: int,
         entries: Sequence[EntryRow],
-        operations: Sequence[Operation],
+        operations: Sequence[Any],
         size: int,
         forgets: bool = False,
         job: Callable[[], Any] | None = None,
@@ -62,6 +62,7 @@ class Pending(Promise[Any]):
         self.shard = shard
         self.entries = entries
         self.operations = operations
+        """What to write, in the form of the writer: for the embedded store, each an `Operation`."""
         self.size = size
         """Bytes that it holds in memory, roughly."""
         self.forgets = forgets

@@ -14,6 +14,7 @@ from actors.runtime.promise import Promise  # noqa: E402
 from actors.store.store import Store  # noqa: E402
 from tests.actors.store.conformance import *  # noqa: E402, F403
 from tests.actors.store.conformance_reads import *  # noqa: E402, F403
+from tests.kit.cassandra import CassandraLab  # noqa: E402
 from tests.kit.memory import MemoryDisk, MemoryStore  # noqa: E402
 from tests.kit.turns import Turns  # noqa: E402
 from tests.kit.warehouse import Warehouse  # noqa: E402
@@ -41,11 +42,15 @@ class MemoryLab:
         return self._turns.settle(*promises)
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite in three shards"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite in three shards", pytest.param("cassandra", marks=pytest.mark.slow)])
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Every store that there is."""
     if request.param == "memory":
         yield MemoryLab()
+        return
+    if request.param == "cassandra":
+        with CassandraLab() as cassandra:
+            yield cassandra
         return
     with Warehouse(tmp_path / "data", shards=3 if "three" in request.param else 1) as warehouse:
         yield warehouse

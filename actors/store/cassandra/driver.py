@@ -1,0 +1,227 @@
+"""The only file that imports the driver: one connection pool, prepared statements, and failures as `StoreError`s.
+
+Statements go to a replica of their partition in this data centre, at `LOCAL_QUORUM`. Only what may be repeated is repeated by the driver.
+Answers come in the driver's own thread; nobody waits there.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from cassandra import ConsistencyLevel, DriverException, InvalidRequest
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import DCAwareRoundRobinPolicy, FallthroughRetryPolicy, RetryPolicy, TokenAwarePolicy
+from cassandra.query import BatchStatement, BatchType, tuple_factory
+
+from actors.store.cassandra.place import Place
+from actors.store.cassandra.schema import ONCE, STATEMENTS, STEPS
+from actors.store.cassandra.steps import Answers, Asks, Rows
+from actors.store.opening import CannotOpen, NewerFormat
+from actors.store.store import StoreUnavailable
+
+TIMEOUT_S = 5.0
+"""Of one statement; then its outcome is unknown."""
+CONNECT_S = 5.0
+SCHEMA_S = 60.0
+_NO_DELAY = (6, 1, 1)
+"""``(IPPROTO_TCP, TCP_NODELAY, 1)``: the core does not import `socket`."""
+_ONCE_PROFILE = "once"
+_FORMAT = "format"
+
+
+class Driver:
+    """A connected cluster. Implements `steps.Port`; any thread may call."""
+
+    def __init__(self, place: Place) -> None:
+        """Raises `CannotOpen` where the cluster cannot be reached or the login is refused."""
+        self.place = place
+        logging.getLogger("cassandra").setLevel(logging.ERROR)  # every lost connection would be a page of warnings
+        self._cluster = Cluster(
+            list(place.hosts),
+            port=place.port,
+            auth_provider=PlainTextAuthProvider(place.user, place.password) if place.user else None,
+            # The driver writes in pieces of 4 KiB and does not set this: every larger request would wait 40 ms.
+            sockopts=[_NO_DELAY],
+            execution_profiles={
+                EXEC_PROFILE_DEFAULT: _profile(place, RetryPolicy()),
+                _ONCE_PROFILE: _profile(place, FallthroughRetryPolicy()),
+            },
+            connect_timeout=CONNECT_S,
+            control_connection_timeout=CONNECT_S,
+            max_schema_agreement_wait=SCHEMA_S,
+        )
+        try:
+            self._session: Session = self._cluster.connect()
+        except (NoHostAvailable, DriverException, OSError) as error:
+            self._cluster.shutdown()
+            raise CannotOpen(f"Cassandra at {', '.join(place.hosts)} port {place.port} cannot be used: {_reason(error)}") from error
+        self._prepared: dict[str, Any] = {}
+
+    def open(self) -> None:
+        """Use the keyspace, whose tables are there. Raises `CannotOpen` and its kin."""
+        try:
+            self._session.set_keyspace(self.place.keyspace)
+            for name, text in STATEMENTS.items():
+                prepared = self._session.prepare(text)
+                prepared.is_idempotent = name not in ONCE
+                self._prepared[name] = prepared
+        except (NoHostAvailable, DriverException) as error:
+            raise CannotOpen(f"The tables of Warbler cannot be used in Cassandra: {_reason(error)}") from error
+
+    def migrate(self) -> None:
+        """Make the keyspace and its tables, or bring them up to date. Raises `CannotOpen` and its kin. One at a time."""
+        try:
+            nodes = [host for host in self._cluster.metadata.all_hosts() if host.datacenter == self.data_center]
+            copies = self.place.replication or min(3, len(nodes))
+            run = self.execute
+            run(
+                f"CREATE KEYSPACE IF NOT EXISTS {self.place.keyspace} "
+                f"WITH replication = {{'class': 'NetworkTopologyStrategy', '{self.data_center}': {copies}}}"
+            )
+            self._session.set_keyspace(self.place.keyspace)
+            run("CREATE TABLE IF NOT EXISTS settings (name text PRIMARY KEY, value blob)")
+            self._run_steps()
+        except (NoHostAvailable, DriverException) as error:
+            raise CannotOpen(f"The tables of Warbler cannot be made in Cassandra: {_reason(error)}") from error
+
+    @property
+    def data_center(self) -> str:
+        """The one that is used."""
+        return self.place.data_center or str(self._cluster.metadata.all_hosts()[0].datacenter)
+
+    def close(self) -> None:
+        """End all connections; what is under way fails."""
+        self._cluster.shutdown()
+
+    def execute(self, statement: str, values: tuple[Any, ...] = ()) -> Rows:
+        """Carry out a statement that is none of the prepared ones; waits. For upkeep and tests; raises what the driver raises."""
+        return list(self._session.execute(statement, values or None, timeout=SCHEMA_S))
+
+    def partitions(self) -> dict[str, tuple[str, ...]]:
+        """The tables, and the columns of their partition keys."""
+        found = self._cluster.metadata.keyspaces[self.place.keyspace].tables
+        return {name: tuple(column.name for column in table.partition_key) for name, table in found.items()}
+
+    # --- Port ---
+
+    def send(self, asks: Asks, done: Callable[[Answers | Exception], None]) -> None:
+        """See `steps.Port`."""
+        if not asks:
+            done([])
+            return
+        gathering = _Gathering(len(asks), done)
+        for number, (name, values) in enumerate(asks):
+            profile = _ONCE_PROFILE if name in ONCE else EXEC_PROFILE_DEFAULT
+            self._start(self._prepared[name].bind(values), profile, _Pages(gathering, number))
+
+    def write(self, asks: Asks, done: Callable[[Exception | None], None]) -> None:
+        """See `steps.Port`."""
+        prepared = self._prepared
+        if len(asks) == 1:
+            statement = prepared[asks[0].statement].bind(asks[0].values)
+        else:
+            statement = BatchStatement(BatchType.UNLOGGED)
+            statement.is_idempotent = True
+            for name, values in asks:
+                statement.add(prepared[name].bind(values))
+        self._start(statement, EXEC_PROFILE_DEFAULT, _Pages(_Gathering(1, lambda answer: done(_failure(answer))), 0))
+
+    def _start(self, statement: Any, profile: str, pages: _Pages) -> None:
+        try:
+            future = self._session.execute_async(statement, execution_profile=profile)
+        except (NoHostAvailable, DriverException) as error:
+            pages.failed(error)
+            return
+        pages.future = future
+        future.add_callbacks(pages.came, pages.failed)
+
+    # --- tables ---
+
+    def _run_steps(self) -> None:
+        rows = self.execute(f"SELECT value FROM settings WHERE name = '{_FORMAT}'")  # noqa: S608
+        version = int(rows[0][0]) if rows else 0
+        if version > len(STEPS):
+            raise NewerFormat(f"The keyspace {self.place.keyspace} was made by a newer version of Warbler (format {version}).")
+        for number, step in enumerate(STEPS[version:], start=version + 1):
+            for statement in step:
+                self.execute(statement)
+            self._session.execute("INSERT INTO settings (name, value) VALUES (%s, %s)", (_FORMAT, str(number).encode()))
+
+
+class _Gathering:
+    """Answers of several statements, until all are there or one has failed."""
+
+    __slots__ = ("_answers", "_done", "_left", "_lock")
+
+    def __init__(self, count: int, done: Callable[[Answers | Exception], None]) -> None:
+        self._answers: Answers = [[] for _ in range(count)]
+        self._left = count
+        self._done = done
+        self._lock = threading.Lock()
+
+    def came(self, number: int, rows: Rows) -> None:
+        """All rows of one."""
+        with self._lock:
+            self._answers[number] = rows
+            self._left -= 1
+            is_last = self._left == 0
+        if is_last:
+            self._done(self._answers)
+
+    def failed(self, error: Exception) -> None:
+        """One has failed: so have all."""
+        with self._lock:
+            was_open = self._left > 0
+            self._left = -1
+        if was_open:
+            self._done(error)
+
+
+class _Pages:
+    """The rows of one statement, page after page."""
+
+    __slots__ = ("_gathering", "_number", "_rows", "future")
+
+    def __init__(self, gathering: _Gathering, number: int) -> None:
+        self._gathering = gathering
+        self._number = number
+        self._rows: Rows = []
+        self.future: Any = None
+
+    def came(self, rows: Rows | None) -> None:
+        """A page; called in the driver's thread, or at once where it was quick."""
+        self._rows += rows or ()
+        if self.future.has_more_pages:
+            self.future.start_fetching_next_page()
+        else:
+            self._gathering.came(self._number, self._rows)
+
+    def failed(self, error: Exception) -> None:
+        """No answer; for a write that says nothing about what was done."""
+        wrong = isinstance(error, InvalidRequest) or not isinstance(error, (DriverException, NoHostAvailable, OSError))
+        self._gathering.failed(error if wrong else StoreUnavailable(f"Cassandra: {_reason(error)}"))
+
+
+def _profile(place: Place, retry: Any) -> ExecutionProfile:
+    return ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(place.data_center)),
+        retry_policy=retry,
+        consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        request_timeout=TIMEOUT_S,
+        row_factory=tuple_factory,
+    )
+
+
+def _failure(answer: Answers | Exception) -> Exception | None:
+    return answer if isinstance(answer, Exception) else None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, NoHostAvailable) and error.errors:
+        return "; ".join(f"{host}: {_reason(inner)}" for host, inner in dict(error.errors).items())[:400]
+    return str(error).splitlines()[0][:300] if str(error) else type(error).__name__

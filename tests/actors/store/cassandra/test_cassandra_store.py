@@ -1,0 +1,276 @@
+"""The store on a real Cassandra: what the conformance suite, which knows no ledgers, cannot ask for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from actors.runtime.actor import actor_id
+from actors.runtime.ring import slot_of
+from actors.store.cassandra import flusher, writer
+from actors.store.cassandra.draining import drain
+from actors.store.cassandra.schema import BUCKET
+from actors.store.cassandra.steps import Answers, Ask, Asks, Port
+from actors.store.cassandra.store import CassandraStore
+from actors.store.rows import ActiveRow, CheckpointRow, CursorRow, EntryRow, Gone
+from actors.store.seal import Sealer
+from actors.store.shards import SLOTS, NotReleased, shard_of
+from actors.store.store import Commit, OutcomeUnknown, Sealed, StoreUnavailable
+from tests.actors.store.samples import ROOM, SLOT, USER, USER_SLOT, all_entries, entry, mark, member, put, room_row
+from tests.actors.store.test_store_model import ROOMS, AtOnce, History, picture
+from tests.kit.cassandra import GROUPS, CassandraLab
+from tests.kit.memory import MemoryDisk, MemoryStore
+from tests.kit.turns import PATIENCE_S
+from tests.kit.warehouse import MASTER
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def lab() -> Iterator[CassandraLab]:
+    with CassandraLab() as found:
+        yield found
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is flushed by itself."""
+    monkeypatch.setattr(flusher, "FLUSH_AGE_S", 1000.0)
+
+
+class Weather:
+    """A port between a store and the database: it loses answers, and keeps writes waiting."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self.loses: list[str] = []
+        """Statements whose next answer is lost; the statement is carried out."""
+        self.refuses: set[str] = set()
+        """Statements that do not arrive."""
+        self.arrived = threading.Event()
+        """Set when a write was kept."""
+        self.kept: list[Asks] | None = None
+        """Writes to the tables are put here, and arrive when somebody hands them on; None: they go through."""
+
+    def send(self, asks: Asks, done: Callable[[Answers | Exception], None]) -> None:
+        """See `Port`."""
+        names = {ask.statement for ask in asks}
+        if names & self.refuses:
+            done(StoreUnavailable("timed out"))
+            return
+        lost = next((name for name in self.loses if name in names), None)
+        if lost is not None:
+            self.loses.remove(lost)
+            self._port.send(asks, lambda _: done(StoreUnavailable("timed out")))
+            return
+        self._port.send(asks, done)
+
+    def write(self, asks: Asks, done: Callable[[Exception | None], None]) -> None:
+        """See `Port`."""
+        if self.kept is not None:
+            self.kept.append(asks)
+            self.arrived.set()
+            done(StoreUnavailable("timed out"))
+        else:
+            self._port.write(asks, done)
+
+
+def store_in(lab: CassandraLab, weather: Weather, life: str) -> CassandraStore:
+    """A store that owns all, whose database is reached through this weather."""
+    store = CassandraStore(weather, GROUPS, lab.life(life), Sealer(MASTER, lab.shelf), lab.turns.soon, lab.turns.wake)
+    lab.keep(store)
+    for group in range(GROUPS):
+        lab.wait(store.take_shard(group))
+    return store
+
+
+def stored(lab: CassandraLab, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """What a statement of the schema finds in the tables, past every store."""
+    return lab.ask(Ask(statement, values))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_random_history_reads_the_same_as_from_the_store_in_memory(seed: int, lab: CassandraLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Small thresholds, so that much is flushed while much is not.
+    monkeypatch.setattr(flusher, "FLUSH_CHANGES", 40)
+    history = History(seed)
+    disk = MemoryDisk()
+    for life in ("a", "b", "c"):
+        store, model = lab.store(life), MemoryStore(disk, life)
+        for _ in range(12):
+            changes = [history.commit() for _ in range(history.chance.randrange(1, 30))]
+            model.hold()
+            expected = [model.commit(change) for change in changes]
+            model.flow()
+            errors = lab.settle(*[store.commit(change) for change in changes])
+            assert [type(error) for error in errors] == [type(promise.error) for promise in expected]
+            heads = lab.wait(store.heads(ROOMS))
+            history.heads = {room: seq for room, (seq, _) in heads.items()}
+        assert picture(lab, store) == picture(AtOnce(), model)
+        lab.seal(life)
+
+
+def test_what_was_never_flushed_is_read_from_memory_and_found_by_the_next_life(lab: CassandraLab, unhurried: None) -> None:
+    store = lab.store("a")
+    put(lab, store, room_row(), member("ann"), mark("bob"), entry(1), entry(2))
+    assert stored(lab, "GET ROOMS 1", ROOM) == [] and stored(lab, "HEAD", ROOM) == []
+    assert len(lab.wait(store.load_room(SLOT, ROOM)).tail) == 2  # type: ignore[union-attr]
+    lab.seal("a")
+    after = lab.store("b")
+    assert stored(lab, "HEAD", ROOM) == [(ROOM, 2, entry(2).at)]
+    state = lab.wait(after.load_room(SLOT, ROOM))
+    assert state is not None and state.members == [member("ann")] and state.marks == [mark("bob")]
+    assert all_entries(lab, after) == [entry(1), entry(2)]
+
+
+def test_nothing_of_a_text_is_stored_in_clear(lab: CassandraLab) -> None:
+    store = lab.store("a")
+    text = "the quick brown fox"
+    put(lab, store, entry(1, text))
+    ((_, ledger),) = stored(lab, "LEDGER ROWS", lab.life("a"), 0, 0, 10)
+    lab.wait(store.release_shard(0))
+    ((_, row),) = stored(lab, "ENTRIES FROM", ROOM, 0, 0, 10)
+    assert text.encode() not in ledger and text.encode() not in row
+
+
+def test_an_append_whose_answer_is_lost_is_settled_before_anybody_hears(lab: CassandraLab) -> None:
+    weather = Weather(lab.driver)
+    store = store_in(lab, weather, "a")
+    weather.loses = ["APPEND"]
+    put(lab, store, entry(1))
+    put(lab, store, entry(2))
+    assert [row.seq for row in all_entries(lab, store)] == [1, 2]
+
+
+def test_an_outcome_that_stays_unknown_is_told_and_reads_wait_until_it_is_known(lab: CassandraLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "SETTLE_S", 0.1)
+    weather = Weather(lab.driver)
+    store = store_in(lab, weather, "a")
+    put(lab, store, entry(1))
+    weather.loses = ["APPEND"]
+    put(lab, store, entry(2))
+    weather.refuses = {"APPEND"}
+    with pytest.raises(OutcomeUnknown):
+        put(lab, store, entry(3))
+    with pytest.raises(StoreUnavailable):
+        all_entries(lab, store)
+    weather.refuses = set()
+    put(lab, store, entry(4))  # the one before it is repeated first
+    assert [row.seq for row in all_entries(lab, store)] == [1, 2, 3, 4]
+
+
+def test_a_taker_that_dies_before_it_drained_leaves_nothing_behind_that_is_lost(lab: CassandraLab, unhurried: None) -> None:
+    first = lab.store("a")
+    put(lab, first, entry(1, "of a"))
+    lab.seal("a")
+    taker = lab.bare_store("b")
+    with pytest.raises(NotReleased):
+        lab.wait(taker.take_shard(0))
+    lab.seal("b")  # dead before it did anything
+    third = lab.store("c")
+    assert [row.body for row in all_entries(lab, third)] == ["of a"]
+    with pytest.raises(Sealed):
+        put(lab, first, entry(2))
+
+
+def test_what_a_frozen_cell_flushes_after_its_takeover_covers_nothing_newer(lab: CassandraLab, unhurried: None) -> None:
+    weather = Weather(lab.driver)
+    old = store_in(lab, weather, "a")
+    put(lab, old, room_row(name="old"), member("eve"), mark("bob"), CheckpointRow(ROOM, 1, 1, b""), entry(1, "one"))
+    weather.kept = []
+    flushing = old.flush()
+    lab.turns.turn()
+    assert weather.arrived.wait(PATIENCE_S)
+    frozen = [*weather.kept]  # it freezes with these in hand
+    lab.seal("a")
+    new = lab.store("b")
+    put(lab, new, room_row(name="new"), entry(2, "two"), gone=(Gone("members", (ROOM, "eve")), Gone("marks", (ROOM,))))
+    put(lab, new, gone=(Gone("entries", (ROOM, 1)),))
+    lab.flush(new)
+    for asks in frozen:
+        lab.write(asks)  # and thaws
+    weather.kept = None
+    lab.wait(flushing)
+    lab.seal("b")
+    after = lab.store("c")
+    state = lab.wait(after.load_room(SLOT, ROOM))
+    assert state is not None and state.row.name == "new" and state.members == [] and state.marks == []
+    assert [row.body for row in all_entries(lab, after)] == ["two"]
+    assert lab.wait(after.untold([SLOT])) == []
+
+
+def test_a_life_that_is_drained_twice_leaves_each_entry_once(lab: CassandraLab, unhurried: None) -> None:
+    store = lab.store("a")
+    for start in range(1, 100, 7):
+        put(lab, store, *(entry(seq) for seq in range(start, start + 7)))
+    lab.seal("a")
+    for _ in range(2):
+        drain(lab.life("a"), lab.driver, Sealer(MASTER, lab.shelf))
+    after = lab.store("b")
+    assert [row.seq for row in all_entries(lab, after)] == list(range(1, 106))
+    put(lab, after, gone=(Gone("entries", (ROOM, 50)),))
+    drain(lab.life("a"), lab.driver, Sealer(MASTER, lab.shelf))
+    assert 50 not in [row.seq for row in all_entries(lab, after)]
+
+
+def test_pages_reach_over_the_buckets_of_a_room(lab: CassandraLab) -> None:
+    store = lab.store("a")
+    promises = [store.commit(Commit(SLOT, tuple(entry(seq) for seq in range(at, at + 50)))) for at in range(1, 2 * BUCKET + 200, 50)]
+    assert set(lab.settle(*promises)) == {None}
+    lab.flush(store)
+    last = 50 * len(promises)
+    seqs = [row.seq for row in lab.wait(store.entries_after(SLOT, ROOM, BUCKET - 20, 40))]
+    assert seqs == list(range(BUCKET - 19, BUCKET + 21))
+    seqs = [row.seq for row in lab.wait(store.entries_before(SLOT, ROOM, BUCKET + 10, 40))]
+    assert seqs == list(range(BUCKET - 30, BUCKET + 10))
+    assert [row.seq for row in all_entries(lab, store)] == list(range(1, last + 1))
+    put(lab, store, gone=(Gone(EntryRow.table, (ROOM,)),))
+    assert all_entries(lab, store) == [] and lab.wait(store.heads([(SLOT, ROOM)])) == {}
+
+
+def test_a_group_that_was_given_back_is_whole_for_the_next_owner_while_its_last_one_lives(lab: CassandraLab, unhurried: None) -> None:
+    one, other = lab.store("a"), lab.bare_store("b")
+    put(lab, one, CursorRow(USER, "d1", "room1", 1), slot=USER_SLOT)
+    put(lab, one, entry(1))
+    group = SLOT * GROUPS >> 12
+    lab.wait(one.release_shard(group))
+    lab.wait(other.take_shard(group))
+    assert all_entries(lab, other) == [entry(1)]
+    with pytest.raises(Sealed):
+        put(lab, one, entry(2))
+    put(lab, other, entry(2, "of b"))
+    put(lab, one, CursorRow(USER, "d1", "room1", 2), slot=USER_SLOT)  # of a group that it kept
+    # What the first one committed before is still in its ledger: draining it later changes nothing here.
+    lab.seal("a")
+    drain(lab.life("a"), lab.driver, Sealer(MASTER, lab.shelf))
+    assert [row.body for row in all_entries(lab, other)] == ["hello", "of b"]
+
+
+def test_a_room_gets_a_group_of_its_own_and_comes_back_with_all_that_happened_there(lab: CassandraLab) -> None:
+    room = "aaaabbbbccccdddd"
+    slot, seat = slot_of(actor_id("room", room)), SLOTS + 3
+    group = shard_of(slot, GROUPS)
+    home, own = lab.store("a"), lab.bare_store("b")
+    put(lab, home, room_row(room, name="before"), mark("bob", room=room), ActiveRow(room, slot), entry(1, room=room), slot=slot)
+    with pytest.raises(NotReleased):
+        lab.wait(own.take_shard(GROUPS + 3))
+    for _ in range(2):
+        lab.wait(home.fill_seat(3, room))
+    lab.wait(own.take_shard(GROUPS + 3))
+    assert lab.wait(home.untold([slot])) == [] and lab.wait(home.active([slot])) == []
+    assert lab.wait(own.untold([seat])) == [mark("bob", room=room)] and lab.wait(own.active([seat])) == [room]
+    put(lab, own, room_row(room, name="own"), mark("bob", room=room, told=True), mark("eve", room=room), entry(2, room=room), slot=seat)
+    with pytest.raises(NotReleased):
+        lab.wait(home.empty_seats(group, []))
+    lab.wait(home.empty_seats(group, [3]))
+    lab.wait(own.release_shard(GROUPS + 3))
+    for _ in range(2):
+        lab.wait(home.empty_seats(group, []))
+    assert lab.wait(home.untold([slot])) == [mark("eve", room=room)] and lab.wait(home.active([slot])) == [room]
+    put(lab, home, room_row(room, name="after"), entry(3, room=room), slot=slot)
+    lab.flush(home)
+    state = lab.wait(home.load_room(slot, room))
+    assert state is not None and state.row.name == "after" and [row.seq for row in state.tail] == [1, 2, 3]
