@@ -20,10 +20,12 @@ from actors.ports import AllowAll, Asker, Verdicts
 from actors.runtime.actor import ActorId
 from actors.runtime.codec import Codec
 from actors.runtime.links import Links
+from actors.runtime.promise import Promise, rejected, resolved
 from actors.runtime.view import CellInfo, View
 from actors.session_ports import SessionLimits
 from actors.store.seal import Sealer
 from actors.store.sqlite import SqliteStore
+from actors.store.store import StoreError
 from cluster.accounts import Accounts
 from cluster.cell_body import CellBody
 from cluster.coordinator import Coordinator
@@ -35,6 +37,7 @@ from cluster.file_registry import FileRegistry
 from cluster.interpreter import settle_interpreter
 from cluster.loop_lag import LoopLag
 from cluster.member import Member
+from cluster.membership import Membership
 from cluster.ownership import Ownership
 from cluster.peer import PeerDialer, PeerListener
 from cluster.probe import Probe
@@ -101,7 +104,7 @@ class CellApp:
         self.chat.connect(self.links)
         self._listener = PeerListener(secret, self.who.life, self.links)
         self.clock = clock
-        self.ownership = Ownership(self.chat, self.store, clock, self._progress, self._sealed)
+        self.ownership = Ownership(self.chat, self.store, clock, self.change_view, self._progress, self._sealed)
         self.out = loop.create_future()
         self.lag = LoopLag(loop)
         self.lag.start()
@@ -136,7 +139,19 @@ class CellApp:
         self.links.adopt(view)
         self.ownership.adopt(view)
         await settle(self.ownership.idle())
+        await settle(self.ownership.seats_idle())
         return self.ownership.view.version if self.ownership.view is not None else 0
+
+    def change_view(self, step: Callable[[View], View]) -> Promise[View]:
+        """Store the view that `step` makes of the stored one, by compare and set."""
+        if self.member is not None:
+            return self.member.change(step)
+        try:
+            view = Membership(self._folder.cluster).change(step)
+        except StoreError as error:
+            return rejected(error)
+        self.ownership.adopt(view)
+        return resolved(view)
 
     async def open_doors(self, port: int) -> int:
         """Listen on the public port; returns it. Raises `StartProblem` where it is taken."""

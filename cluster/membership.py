@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 
 from actors.runtime.actor import ActorId
-from actors.runtime.seating import call_back, leave_seat, may_leave_seat, seat_room, seat_state
+from actors.runtime.seating import call_back, seat_room, seat_state
 from actors.runtime.view import (
     CellInfo,
     View,
@@ -80,15 +80,15 @@ class Membership:
 
     def join(self, cell: CellInfo) -> View:
         """A cell is ready: it gets what nobody owns."""
-        return self._change(lambda view: add_cells(view, [cell]) if cell.life not in view.by_life else view, cell)
+        return self.change(lambda view: add_cells(view, [cell]) if cell.life not in view.by_life else view, cell)
 
     def replace(self, life: str, successor: CellInfo) -> View:
         """A new life of the same cell is ready; the old one is to be emptied. Raises `ViewError` where the old one has left."""
-        return self._change(lambda view: replace_cell(view, life, successor) if successor.life not in view.by_life else view)
+        return self.change(lambda view: replace_cell(view, life, successor) if successor.life not in view.by_life else view)
 
     def drain(self, life: str, *, wanted: bool = True) -> View:
         """A cell is to be emptied, or (not `wanted`) may keep what it has. Raises `ViewError` where it is not in the view."""
-        return self._change(lambda view: drain_cell(view, life, wanted=wanted) if (life in view.draining) != wanted else view)
+        return self.change(lambda view: drain_cell(view, life, wanted=wanted) if (life in view.draining) != wanted else view)
 
     def leave(self, life: str) -> View | None:
         """A sealed life goes. Raises `ValueError` where it is not sealed."""
@@ -96,40 +96,33 @@ class Membership:
             raise ValueError(f"{life} must be sealed before it leaves the view")
         if self.view() is None:
             return None
-        return self._change(lambda view: remove_cell(view, life) if life in view.by_life else view)
+        return self.change(lambda view: remove_cell(view, life) if life in view.by_life else view)
 
     def seat(self, address: ActorId) -> View:
         """A room is to have a process, and a file, of its own. Raises `ViewError`."""
-        return self._change(lambda view: seat_room(view, address) if seat_state(view, address) != "own" else view)
+        return self.change(lambda view: seat_room(view, address))
 
     def call_back(self, address: ActorId) -> View:
         """A room is to live in a cell with others again. Raises `ViewError` where it has no process of its own."""
-        return self._change(lambda view: call_back(view, address) if seat_state(view, address) != "back" else view)
-
-    def end_seats(self) -> View | None:
-        """Rooms that were called back, and are where their hash bucket is, leave their seats."""
-        view = self.view()
-        for seat in view.seats if view is not None else ():
-            if seat.state == "back":
-                view = self._change(lambda now, at=seat.address: leave_seat(now, at) if may_leave_seat(now, at) else now)  # type: ignore[misc]
-        return view
+        return self.change(lambda view: call_back(view, address) if seat_state(view, address) != "back" else view)
 
     def begin_moves(self, limit: int) -> View | None:
         """Start what would have to move for the placement to be as it should; None where nothing has to."""
         view = self.view()
         if view is None or not wanted_moves(view):
             return None
-        return self._change(lambda view: begin_moves(view, wanted_moves(view)[:limit]))
+        return self.change(lambda view: begin_moves(view, wanted_moves(view)[:limit]))
 
     def end_moves(self, groups: set[int]) -> View:
         """The old owners of these groups have let go."""
-        return self._change(lambda view: end_moves(view, groups & {move.group for move in view.moves}))
+        return self.change(lambda view: end_moves(view, groups & {move.group for move in view.moves}))
 
     def withdraw_moves(self, groups: set[int]) -> View:
         """The old owners did not answer: they keep these groups."""
-        return self._change(lambda view: withdraw_moves(view, groups & {move.group for move in view.moves}))
+        return self.change(lambda view: withdraw_moves(view, groups & {move.group for move in view.moves}))
 
-    def _change(self, step: Callable[[View], View], first: CellInfo | None = None) -> View:
+    def change(self, step: Callable[[View], View], first: CellInfo | None = None) -> View:
+        """Store the view that `step` makes of the stored one, by compare and set; the same one: nothing is to change."""
         for _ in range(ATTEMPTS):
             view = self.view()
             if view is None:

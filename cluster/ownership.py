@@ -11,7 +11,7 @@ No event loop here: promises and a `Scheduler`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Protocol
 
 from actors.chat_cell import ChatCell
@@ -22,7 +22,7 @@ from actors.runtime.scheduler import Scheduler
 from actors.runtime.view import View
 from actors.store.shards import NotReleased
 from actors.store.store import Sealed, StoreError
-from cluster.seat_keeper import SeatKeeper, taken_seats
+from cluster.seat_keeper import STEP_S, ChangeView, SeatKeeper, SeatStore, taken_seats
 from gateway.logs import event_log
 
 RETRY_S = (0.05, 2.0)
@@ -31,20 +31,14 @@ RETRY_S = (0.05, 2.0)
 _log = event_log("cluster.ownership")
 
 
-class GroupStore(Protocol):
-    """What owns groups in the store, for one life. Both calls may be repeated."""
+class GroupStore(SeatStore, Protocol):
+    """What owns groups in the store, for one life. All calls may be repeated."""
 
     def take_shard(self, shard: int) -> Promise[None]:
         """Own a group. Rejects with `Sealed` where this life is sealed, another `StoreError` where it cannot be had yet."""
 
     def release_shard(self, shard: int) -> Promise[None]:
         """Own it no longer, after all commits made before this call."""
-
-    def fill_seat(self, number: int, room: str) -> Promise[None]:
-        """Move a room's rows from its hash bucket's group, which is owned, into its seat, which can be taken from then on."""
-
-    def empty_seats(self, shard: int, taken: Collection[int]) -> Promise[None]:
-        """Bring rows of this group's rooms back from seats that are not `taken` any more."""
 
 
 class Ownership:
@@ -55,10 +49,11 @@ class Ownership:
         chat: ChatCell,
         store: GroupStore,
         scheduler: Scheduler,
+        change: ChangeView,
         on_progress: Callable[[], None] = lambda: None,
         on_sealed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_progress`: something was let go; `on_sealed`: this life is sealed, and will never own anything again."""
+        """`change` changes the stored view; `on_progress`: something was let go; `on_sealed`: this life is sealed, and will never own anything again."""
         self._chat = chat
         self._store = store
         self._scheduler = scheduler
@@ -73,7 +68,7 @@ class Ownership:
         self._under_way: set[int] = set()
         self._waiting: list[Promise[None]] = []
         self._closed = False
-        self._seats = SeatKeeper(chat, store, scheduler, self._held)
+        self._seats = SeatKeeper(chat, store, scheduler, self._held, change)
 
     @property
     def view(self) -> View | None:
@@ -99,7 +94,7 @@ class Ownership:
             self._stale |= lost & self._held.keys()
         mine = {group for group, owner in enumerate(view.owner_lives) if owner == life}
         _log.info("view_adopted", version=view.version, cells=len(view.cells), groups=len(mine))
-        self._seats.follow(before, view)
+        self._seats.look()
         for group in sorted(mine | self._held.keys() | self._let_go.keys()):
             self._see_to(group)
         self._tell_idle()
@@ -115,6 +110,10 @@ class Ownership:
         self._waiting.append(done)
         self._tell_idle()
         return done
+
+    def seats_idle(self) -> Promise[None]:
+        """Settled when no room is on its way into a seat or out of it here."""
+        return self._seats.idle()
 
     # --- one group ---------------------------------------------------------------------------------------------------
 
@@ -165,7 +164,8 @@ class Ownership:
         try:
             await self._store.take_shard(group)
             if view.seats and group < view.groups:
-                await self._store.empty_seats(group, taken_seats(view))
+                while not await self._store.empty_seats(group, taken_seats(view)):
+                    await pause(self._scheduler, STEP_S)
         except Sealed as error:
             _log.warning("life_sealed", group=group, reason=str(error))
             self._closed = True

@@ -31,23 +31,26 @@ class SeatWishes:
     def names(self) -> tuple[str, ...]:
         """The cells that are wanted for seats: one for each, as long as it stands."""
         view = self._membership.view()
-        return tuple(seat.address for seat in view.seats if seat.state != "gone") if view is not None else ()
+        return tuple(seat.address for seat in view.seats if seat.is_wanted) if view is not None else ()
 
     def see_to(self, active: Iterable[str]) -> None:
-        """Give seats to the rooms that the settings name, and to the `active` ones where every room has one; end those that may end."""
+        """Give seats to the rooms that the settings name, and to the `active` ones where every room has one."""
         view = self._membership.view()
         if view is None:
             return
-        missing = [room for room in self._named if room not in view.seated]
+        here = {seat.address for seat in view.seats if seat.is_wanted}
+        missing = [room for room in self._named if room not in here]
         if self.every_room:
-            missing += sorted(address for room in active if (address := actor_id("room", room)) not in view.seated)
-        room_for = self._most - len(view.seated)
-        for address in missing[: max(0, room_for)]:
-            self._membership.seat(address)
+            missing += sorted(address for room in active if (address := actor_id("room", room)) not in here)
+        room_for = self._most - len(here)
+        try:
+            for address in missing[: max(0, room_for)]:
+                self._membership.seat(address)
+        except ViewError as error:
+            _log.warning("no_seat_free", reason=str(error))  # looked at again in a moment
         if len(missing) > room_for and not self._told_full:
             self._told_full = True
             _log.warning("no_more_processes_for_rooms", most=self._most)
-        self._membership.end_seats()
 
     def wish(self, room: str, *, on: bool) -> None:
         """What `warbler isolate` asks. Raises `StartProblem`."""

@@ -14,8 +14,20 @@ class Seat(Plain, frozen=True, gc=False, array_like=True):
     """A slot for one room. Its cell has the room's address as its name."""
 
     address: ActorId
+    """Empty: the number is free, and may be given to any room."""
     state: Literal["own", "back", "gone"] = "own"
-    """``own``: wanted in its own cell; ``back``: on its way to the owner of its hash bucket; ``gone``: the room is in its bucket again."""
+    """``own``: wanted in its own cell; ``back``: on its way to the owner of its hash bucket; ``gone``: the room is in its bucket,
+    and its rows are there, or are brought there before anything else."""
+    since: int = 0
+    """The version of the view in which the number was given to this room: number and version name one use of a seat for ever."""
+    filling: bool = False
+    """Of one that is ``gone``: its rows are being copied while the room lives in its bucket; then it is ``own``.
+    A version that does not know this leaves the room in its bucket, and the wish is made again."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether its room has, or is getting, a process of its own."""
+        return self.filling or self.state != "gone"
 
 
 class Named(Protocol):

@@ -70,7 +70,7 @@ class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
     draining: tuple[str, ...] = ()
     """Lives that are to lose their groups and clients; they may have a successor of the same name."""
     seats: tuple[Seat, ...] = ()
-    """Rooms that have a slot of their own above the hash buckets; a seat's place here is its number, and is never given again."""
+    """Rooms that have a slot of their own above the hash buckets; a seat's place here is its number."""
 
     # --- asking ---
 

@@ -62,8 +62,9 @@ class Ledger:
         self._folding = False
         # Whether the generations hold entries that may be in the table already.
         self._fresh_is_read_back = self._old_is_read_back = False
-        # Ledger rows up to this one hold the old generation.
+        # Ledger rows up to this one hold the old generation; the last one of all.
         self._old_key = 0
+        self._last_key = 0
         self._owed = 0
         self._heads: dict[str, int] = {}
 
@@ -112,6 +113,7 @@ class Ledger:
                 fresh[entry.room] = [entry]
             else:
                 rows.append(entry)
+        self._last_key = key
         self._fresh_count += len(entries)
         self._fresh_bytes += size
         self._heads.update(staged)
@@ -127,6 +129,24 @@ class Ledger:
     def due(self) -> bool:
         """Whether the next transaction should take a slice along."""
         return self._owed >= SLICE
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be folded."""
+        return not (self._fresh or self._old)
+
+    def owe(self, count: int, least: int) -> bool:
+        """Have the next `fold` write so many; False where nothing is being folded and fewer than `least` wait."""
+        if not self._folding:
+            if self._fresh_count < least:
+                return False
+            self._rotate(self._last_key)
+        self._owed = max(self._owed, count)
+        return True
+
+    def forget_head(self, room: str) -> None:
+        """Entries of this room were written past the ledger."""
+        self._heads.pop(room, None)
 
     def fold(self, connection: sqlite3.Connection) -> None:
         """Write the next slice, as large as what is owed; with the last one, the ledger rows go. Safe to repeat until `folded`."""
@@ -216,8 +236,7 @@ class Ledger:
 
 
 def fold_all(connection: sqlite3.Connection, sealer: Sealer) -> None:
-    """Inside a transaction: write all that the file's ledger holds into the table. For a file that nobody serves from memory, or whose
-    `Ledger` is cleared next."""
+    """Inside a transaction: write all that the file's ledger holds into the table. For a file that nobody serves from memory."""
     ledger = Ledger(sealer)
     ledger.load(connection)
     ledger.fold_all(connection)

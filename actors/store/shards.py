@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from actors.store.migrations import migrate
-from actors.store.opening import check_folder, connect, explain
+from actors.store.opening import Damaged, check_folder, connect, explain
 from actors.store.store import Sealed, StoreError
 
 SLOTS = 4096
@@ -80,15 +80,28 @@ def release(connection: sqlite3.Connection, life: str) -> None:
 
 
 def seal_life(folder: Path, shards: int, life: str) -> None:
-    """Seal a life in every shard, durably. Safe to repeat, from any process."""
-    for path in all_files(folder, shards):
-        connection = connect(path)
+    """Seal a life in every shard, durably. Safe to repeat, from any process.
+
+    The shards come first: a seat that gets its file meanwhile either knows of it from its shard, or is found here afterwards.
+    """
+    for path in (shard_path(folder, shard) for shard in range(shards)):
+        _seal_in(path, life)
+    for path in sorted(folder.glob("seat-*.db")):
         try:
-            _seal(connection, life)
-        except sqlite3.Error as error:
-            raise explain(error, path) from error
-        finally:
-            connection.close()
+            _seal_in(path, life)
+        except Damaged:
+            if path.exists():
+                raise  # else its rows were brought back meanwhile: it is nobody's any more
+
+
+def _seal_in(path: Path, life: str) -> None:
+    connection = connect(path)
+    try:
+        _seal(connection, life)
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    finally:
+        connection.close()
 
 
 def owner_of(folder: Path, shard: int) -> str:

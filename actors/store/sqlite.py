@@ -25,7 +25,7 @@ from actors.store.reader import Reader
 from actors.store.rows import CursorRow, EntryRow, KeyRow, MarkRow, MemberRow, ReadRow, UserRoomRow
 from actors.store.schema import check_gone, table_of
 from actors.store.seal import Sealer
-from actors.store.seats import find_seat, seat_path, seats_in
+from actors.store.seats import Seat, find_seat, scratch_in, seats_in
 from actors.store.shards import SLOTS, NotReleased, shard_of, shard_path
 from actors.store.sqlite_reads import ShardReader
 from actors.store.sqlite_writer import ShardWriter
@@ -79,12 +79,22 @@ class SqliteStore:
         """Own it no longer, after all commits made before this call. Safe to repeat."""
         return self._batcher.run(partial(self._release, shard))
 
-    def fill_seat(self, number: int, room: str) -> Promise[None]:
-        """Move a room's rows from its shard, which is this life's, into its seat's file. No actor of it may live. Safe to repeat."""
-        return self._batcher.run(partial(self._fill_seat, number, room))
+    def copy_seat(self, number: int, room: str, since: int) -> Promise[bool]:
+        """One bounded step of copying a room's rows from its shard, which is this life's, into its seat's file, while the room goes on.
+        True where only little is left for `fill_seat`."""
+        return self._batcher.run(partial(self._copy_seat, number, room, since))
 
-    def empty_seats(self, shard: int, taken: Collection[int]) -> Promise[None]:
-        """Take the rows of this shard's rooms back from seats that are not `taken` any more. Safe to repeat."""
+    def fill_seat(self, number: int, room: str, since: int) -> Promise[None]:
+        """The last step: the seat's file is there. No actor of the room may live. Safe to repeat."""
+        return self._batcher.run(partial(self._fill_seat, number, room, since))
+
+    def tidy_seat(self, number: int, room: str, since: int) -> Promise[bool]:
+        """One bounded step of clearing what the shard still holds of a room in its seat; True where nothing is left."""
+        return self._batcher.run(partial(self._tidy_seat, number, room, since))
+
+    def empty_seats(self, shard: int, taken: Collection[tuple[int, int]]) -> Promise[bool]:
+        """One bounded step of taking the rows of this shard's rooms back from seats whose use (number, since) is not `taken` any more.
+        True where nothing is left of them; no actor of these rooms may live until then."""
         return self._batcher.run(partial(self._empty_seats, shard, frozenset(taken)))
 
     def owned(self) -> list[int]:
@@ -289,16 +299,30 @@ class SqliteStore:
         writer = ShardWriter(path, self.life, self._writers_sealer)
         self._open[number] = Shard(writer, ShardReader(path, writer.ledger, self._sealer))
 
-    def _fill_seat(self, number: int, room: str) -> None:
-        bucket = slot_of(actor_id("room", room))
-        shard = self._owned_shard(shard_of(bucket, self.shards))
-        shard.writer.fill_seat(seat_path(self.folder, number, room), room, SLOTS + number)
+    def _copy_seat(self, number: int, room: str, since: int) -> bool:
+        return self._home_of(room).seats.copy(Seat(number, room, since, self.folder), SLOTS + number)
 
-    def _empty_seats(self, number: int, taken: frozenset[int]) -> None:
-        for seat in seats_in(self.folder):
-            bucket = slot_of(actor_id("room", seat.room))
-            if seat.number not in taken and shard_of(bucket, self.shards) == number:
-                self._owned_shard(number).writer.empty_seat(seat, bucket)
+    def _fill_seat(self, number: int, room: str, since: int) -> None:
+        self._home_of(room).seats.fill(Seat(number, room, since, self.folder), SLOTS + number)
+
+    def _tidy_seat(self, number: int, room: str, since: int) -> bool:
+        return self._home_of(room).seats.tidy(Seat(number, room, since, self.folder))
+
+    def _home_of(self, room: str) -> ShardWriter:
+        return self._owned_shard(shard_of(slot_of(actor_id("room", room)), self.shards)).writer
+
+    def _empty_seats(self, number: int, taken: frozenset[tuple[int, int]]) -> bool:
+        moves = self._owned_shard(number).writer.seats
+        over = [seat for seat in seats_in(self.folder) if self._is_over(seat, number, taken)]
+        if over:
+            moves.bring_back(over[0], slot_of(actor_id("room", over[0].room)))
+            return False
+        moves.clean([seat for seat, _ in scratch_in(self.folder) if self._is_over(seat, number, taken)])
+        return True
+
+    def _is_over(self, seat: Seat, shard: int, taken: frozenset[tuple[int, int]]) -> bool:
+        home = shard_of(slot_of(actor_id("room", seat.room)), self.shards)
+        return home == shard and (seat.number, seat.since) not in taken
 
     def _owned_shard(self, number: int) -> Shard:
         shard = self._open.get(number)

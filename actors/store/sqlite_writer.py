@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
 
 from actors.store import shards
 from actors.store.batcher import Pending
@@ -19,9 +20,11 @@ from actors.store.opening import connect, explain
 from actors.store.rows import EntryRow
 from actors.store.schema import Values
 from actors.store.seal import Sealer
-from actors.store.seats import Seat, empty_seat, fill_seat, remove_seat
+from actors.store.seat_moves import SeatMoves
+from actors.store.seats import check_owner
 from actors.store.store import Conflict, OutcomeUnknown, Sealed, StoreError, StoreUnavailable
 
+T = TypeVar("T")
 CACHE_KIB = 8192
 PAGE_BYTES = 4096
 _SETTLE = "UPDATE owner SET settled = settled + 1 WHERE life = ?"
@@ -59,6 +62,8 @@ class ShardWriter:
         # After a commit of unknown outcome: write something over it before anything else is said.
         self._unsettled = False
         self._connection = connect(path, cache_kib=CACHE_KIB)
+        self.seats = SeatMoves(self, sealer)
+        """Rooms that get, or leave, a file of their own."""
         try:
             self._connection.execute("PRAGMA wal_autocheckpoint=0")
             migrate(self._connection, path)
@@ -107,6 +112,7 @@ class ShardWriter:
 
     def close(self) -> None:
         """Close the file; the owner's row stays."""
+        self.seats.forget()
         self._connection.close()
 
     def forget_keys(self, before: int) -> int:
@@ -124,28 +130,45 @@ class ShardWriter:
         self.pages += count // 8 + 1
         return count
 
-    def fill_seat(self, path: Path, room: str, slot: int) -> None:
-        """Move the rows of a room into a seat's file. Raises `StoreError`."""
-        self._alone(lambda: fill_seat(self._connection, self.life, path, room, slot, self._sealer))
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For reading what is committed, in the writer's thread."""
+        return self._connection
 
-    def empty_seat(self, seat: Seat, slot: int) -> None:
-        """Take the rows of a room back from its seat, and remove that. Raises `StoreError`."""
-        self._alone(lambda: empty_seat(self._connection, self.life, seat, slot, self._sealer))
-        remove_seat(seat)
-
-    def _alone(self, work: Callable[[], object]) -> None:
-        """One transaction in which entries may come and go."""
+    def fold(self, count: int, least: int) -> bool:
+        """Fold so many entries of the ledger in a transaction of their own; False where fewer than `least` wait. Raises `StoreError`."""
+        if not self.ledger.owe(count, least):
+            return False
         try:
+            self._transact((), [], {})
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
+        finally:
+            self._roll_back()
+        return True
+
+    def alone(self, work: Callable[[sqlite3.Connection], T], *, folds_all: bool = False) -> T:
+        """One transaction that writes past the ledger, which is folded before where that is asked for. Raises `StoreError`, `NotReleased`
+        where the shard is not this life's any more."""
+        try:
+            if self._unsettled:
+                self._settle()
             self._connection.execute("BEGIN IMMEDIATE")
-            work()
-            self._connection.execute("COMMIT")
+            check_owner(self._connection, self.life)
+            if folds_all:
+                self.ledger.fold_all(self._connection)
+            done = work(self._connection)
+            self._commit()
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
         except OSError as error:
             raise StoreUnavailable(f"{self.path.name}: {error}") from error
         finally:
             self._roll_back()
-        self.ledger.clear()
+        if folds_all:
+            self.ledger.clear()
+        self.pages += 64
+        return done
 
     def _write(self, part: Sequence[Pending]) -> None:
         staged: dict[str, int] = {}
@@ -191,6 +214,7 @@ class ShardWriter:
             self.ledger.folded()
         if entries:
             self.ledger.committed(entries, staged, len(blob), key)
+        self.seats.written(accepted)
         self._count(len(blob), len(entries), sum(len(rows) for _, rows in runs), folds)
 
     def _append(self, blob: bytes, alone: bool) -> int:
@@ -228,6 +252,7 @@ class ShardWriter:
         self._commit()
         self.ledger.clear()
         self.ledger.load(self._connection)
+        self.seats.forget()
         self._unsettled = False
 
     def _write_forgetting(self, accepted: Sequence[Pending]) -> None:
@@ -248,6 +273,7 @@ class ShardWriter:
                 insert(self._connection, ((entry,),), self._sealer)
         self._commit()
         self.ledger.clear()
+        self.seats.written(accepted)
 
     def _one_by_one(self, part: Sequence[Pending], error: Exception) -> None:
         if len(part) == 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from actors.chat_cell import ChatCell, Edges
 from actors.ports import AllowAll
 from actors.runtime.promise import Promise
@@ -35,6 +37,18 @@ class Shelf:
     def release_shard(self, shard: int) -> Promise[None]:
         return self._later("release", shard)
 
+    def copy_seat(self, number: int, room: str, since: int) -> Promise[bool]:
+        raise AssertionError("no room has a seat here")
+
+    def fill_seat(self, number: int, room: str, since: int) -> Promise[None]:
+        raise AssertionError("no room has a seat here")
+
+    def tidy_seat(self, number: int, room: str, since: int) -> Promise[bool]:
+        raise AssertionError("no room has a seat here")
+
+    def empty_seats(self, shard: int, taken: Collection[tuple[int, int]]) -> Promise[bool]:
+        raise AssertionError("no room has a seat here")
+
     def _later(self, what: str, shard: int) -> Promise[None]:
         done: Promise[None] = Promise()
         self._clock.later(0.001, self._work, what, shard, done)
@@ -59,7 +73,10 @@ class Scene:
         self.chat = ChatCell("a.1", self.clock, MemoryStore(MemoryDisk(), "a.1", self.clock.soon), edges)
         self.progress = 0
         self.sealed = 0
-        self.ownership = Ownership(self.chat, self.shelf, self.clock, self._progress, self._sealed)
+        self.ownership = Ownership(self.chat, self.shelf, self.clock, self._change, self._progress, self._sealed)
+
+    def _change(self, step: Callable[[View], View]) -> Promise[View]:
+        raise AssertionError("no room has a seat here")
 
     def _progress(self) -> None:
         self.progress += 1

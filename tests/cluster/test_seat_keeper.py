@@ -10,8 +10,9 @@ from typing import Any
 from actors.messages.room import OpenRoom
 from actors.naming import room_for
 from actors.runtime.actor import ActorId, actor_id
+from actors.runtime.seating import FREE, leave_seat
 from actors.runtime.view import View
-from actors.store.seats import seat_path, seats_in
+from actors.store.seats import seats_in
 from cluster.app import CellApp
 from cluster.figures import Identity
 from cluster.handle_calls import HandleCalls
@@ -113,7 +114,7 @@ def test_a_room_with_a_seat_lives_in_its_own_file_and_then_in_its_own_cell(tmp_p
         before = scene.home()
         await scene.pair.push(scene.membership.seat(scene.room))
         await scene.check()
-        assert (scene.home(), rows_of(tmp_path, scene.name)) == (before, [f"seat-0000-{scene.name}.db"])
+        assert (scene.home(), rows_of(tmp_path, scene.name)) == (before, [f"seat-0000-{scene.name}-{scene.view.seats[0].since}.db"])
         own = await scene.start_own_cell()
         await scene.post(3)
         await scene.move()
@@ -134,22 +135,19 @@ def test_called_back_it_leaves_its_cell_and_its_file_with_all_that_was_posted_th
         await scene.move()
         await scene.post(4)
         await scene.pair.push(scene.membership.call_back(scene.room))
-        assert scene.membership.end_seats() == scene.view
+        assert scene.view.seats[0].state == "back"
         await scene.move()
-        assert scene.home() == bucket
-        view = scene.membership.end_seats()
-        assert view is not None
-        await scene.pair.push(view)
+        assert (scene.home(), scene.view.seats) == (bucket, (FREE,))
         await scene.post(4)
         await scene.check()
         assert rows_of(tmp_path, scene.name) == []
         assert own.store.owned() == []
-        # and once more: a seat's number is never given again
+        # and once more, with the same number
         await scene.pair.push(scene.membership.seat(scene.room))
         await scene.move()
         await scene.post(2)
         await scene.check()
-        assert rows_of(tmp_path, scene.name) == [f"seat-0001-{scene.name}.db"]
+        assert rows_of(tmp_path, scene.name) == [f"seat-0000-{scene.name}-{scene.view.seats[0].since}.db"]
         assert scene.home() == own.who.life
 
     play(tmp_path, scenario)
@@ -183,7 +181,7 @@ def test_an_owner_that_dies_before_it_has_filled_the_seat_leaves_that_to_the_nex
         assert scene.home() == scene.pair.apps[0].who.life
         await scene.post(3)
         await scene.check()
-        assert rows_of(tmp_path, scene.name) == [f"seat-0000-{scene.name}.db"]
+        assert rows_of(tmp_path, scene.name) == [f"seat-0000-{scene.name}-{scene.view.seats[0].since}.db"]
 
     play(tmp_path, scenario)
 
@@ -193,9 +191,9 @@ def test_an_owner_that_dies_before_it_has_emptied_the_seat_leaves_that_to_the_ne
         await scene.pair.push(scene.membership.seat(scene.room))
         await scene.post(3)
         owner = next(app for app in scene.pair.apps if app.who.life == scene.home())
-        scene.membership.call_back(scene.room)
-        scene.membership.end_seats()
-        assert seat_path(tmp_path, 0, scene.name).exists()
+        view = scene.membership.call_back(scene.room)
+        scene.membership.change(lambda view: leave_seat(view, 0, view.seats[0].since, owner.who.life))  # stored, and nobody has acted on it
+        assert rows_of(tmp_path, scene.name) != [] and view.seats[0].state == "back"
         await scene.die(owner)
         await scene.post(3)
         await scene.check()
@@ -210,6 +208,6 @@ def test_a_room_that_was_never_made_can_have_a_seat_and_begins_there(tmp_path: P
         await scene.pair.push(scene.membership.seat(actor_id("room", name)))
         info = await ask(scene.pair.apps[1].asker, actor_id("room", name), OpenRoom("bob", "New", "", False, []))
         assert info.head == 1
-        assert rows_of(tmp_path, name) == [f"seat-0000-{name}.db"]
+        assert rows_of(tmp_path, name) == [f"seat-0000-{name}-{scene.view.seats[0].since}.db"]
 
     play(tmp_path, scenario)

@@ -32,8 +32,13 @@ class Pair:
             await app.stop()
 
     async def push(self, view: View) -> None:
-        for app in self.apps:
-            await app.apply_view(view.encode())
+        """All cells act on this view, and on those that they store because of it."""
+        pushed = 0
+        while pushed < view.version:
+            pushed = view.version
+            for app in self.apps:
+                await app.apply_view(view.encode())
+            view = self.membership.view() or view
 
     async def move_one(self) -> None:
         view = self.membership.begin_moves(1)

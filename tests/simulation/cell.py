@@ -5,12 +5,14 @@ It stands where `cluster.app.CellApp` stands in a real process; doors and Ray ar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from actors.chat_cell import ChatCell, Edges
 from actors.ports import AllowAll
 from actors.runtime.actor import ActorId
+from actors.runtime.promise import Promise
 from actors.runtime.view import CellInfo, View
 from actors.session_ports import SessionLimits
 from cluster.coordinator import Coordinator, Times
@@ -47,7 +49,9 @@ class SimCell:
         self.cell.on_lost_ownership(self._lost_ownership)
         self.links = world.network.join(life, self.cell, lambda version: self.member.look_again(), clock=self.clock)
         self.chat.connect(self.links)
-        self.ownership = Ownership(self.chat, self.store, self.clock, lambda: self.member.progress(), lambda: self.member.life_sealed())
+        self.ownership = Ownership(
+            self.chat, self.store, self.clock, self._change, lambda: self.member.progress(), lambda: self.member.life_sealed()
+        )
         core = Coordinator(CellInfo(life, name), self.registry.groups, drains=self.registry.drains, times=TIMES)
         self.member = Member(core, self.registry, self.links, self.clock, self)
         self.links.oversee(self.member)
@@ -95,6 +99,9 @@ class SimCell:
         self.clock.later(0.1, self._world.exit, self, why)
 
     # --- what is seen ----------------------------------------------------------------------------------------------------
+
+    def _change(self, step: Callable[[View], View]) -> Promise[View]:
+        return self.member.change(step)
 
     def _lost_ownership(self, address: ActorId) -> None:
         self._world.note(self.name, "a commit of {} is refused", address)

@@ -1,106 +1,39 @@
-"""Files of seated rooms: whole or not there, whoever dies when, and never taken back twice."""
+"""Names of seats' files: one use each, whole or not there."""
 
 from __future__ import annotations
 
-import sqlite3
+import os
 from pathlib import Path
 
 import pytest
 
-from actors.store.opening import connect
-from actors.store.seats import empty_seat, fill_seat, find_seat, remove_seat, seat_path, seats_in
-from actors.store.shards import NotReleased, create_shards, owner_of, seal_life, shard_path, take
-from tests.kit.shelf import SEALER
-
-LIFE, SLOT, SEAT = "a-1", 77, 4096
+from actors.store.seats import Seat, find_seat, remove, scratch_in, seats_in
+from actors.store.shards import NotReleased
 
 
-@pytest.fixture
-def shard(tmp_path: Path) -> sqlite3.Connection:
-    create_shards(tmp_path, 1)
-    connection = connect(shard_path(tmp_path, 0))
-    take(connection, LIFE)
-    for room in ("room1", "room2"):
-        connection.execute("INSERT INTO entries VALUES (?, 1, x'00', x'00')", (room,))
-        connection.execute("INSERT INTO active (room, slot) VALUES (?, ?)", (room, SLOT))
-    return connection
+def test_each_use_of_a_number_has_a_file_and_a_mark_of_its_own_and_older_files_are_known(tmp_path: Path) -> None:
+    uses = [Seat(3, "room1", 0, tmp_path), Seat(3, "room1", 7, tmp_path), Seat(3, "room2", 9, tmp_path)]
+    assert [seat.path.name for seat in uses] == ["seat-0003-room1.db", "seat-0003-room1-7.db", "seat-0003-room2-9.db"]
+    assert [seat.mark for seat in uses] == ["seat 3", "seat 3 7", "seat 3 9"]
+    for seat in uses:
+        seat.path.touch()
+    assert seats_in(tmp_path) == uses
+    assert find_seat(tmp_path, 3) == uses[2].path
 
 
-def in_shard(shard: sqlite3.Connection, room: str) -> tuple[int, list[int]]:
-    count = shard.execute("SELECT count(*) FROM entries WHERE room = ?", (room,)).fetchone()[0]
-    return count, [slot for (slot,) in shard.execute("SELECT slot FROM active WHERE room = ?", (room,))]
-
-
-def fill(shard: sqlite3.Connection, folder: Path, life: str = LIFE) -> None:
-    shard.execute("BEGIN IMMEDIATE")
-    try:
-        fill_seat(shard, life, seat_path(folder, 0, "room1"), "room1", SEAT, SEALER)
-        shard.execute("COMMIT")
-    finally:
-        if shard.in_transaction:
-            shard.execute("ROLLBACK")
-
-
-def empty(shard: sqlite3.Connection, folder: Path) -> bool:
-    shard.execute("BEGIN IMMEDIATE")
-    done = empty_seat(shard, LIFE, seats_in(folder)[0], SLOT, SEALER)
-    shard.execute("COMMIT")
-    return done
-
-
-def test_a_rooms_rows_move_with_their_slot_and_no_others(shard: sqlite3.Connection, tmp_path: Path) -> None:
-    fill(shard, tmp_path)
-    assert (in_shard(shard, "room1"), in_shard(shard, "room2")) == ((0, []), (1, [SLOT]))
-    seat = connect(find_seat(tmp_path, 0))
-    assert in_shard(seat, "room1") == (1, [SEAT])
-    fill(shard, tmp_path)
-    assert in_shard(seat, "room1") == (1, [SEAT])
-
-
-def test_a_life_that_lost_the_shard_moves_nothing(shard: sqlite3.Connection, tmp_path: Path) -> None:
-    seal_life(tmp_path, 1, LIFE)
-    with pytest.raises(NotReleased):
-        fill(shard, tmp_path)
+def test_a_seat_that_is_not_whole_is_not_there(tmp_path: Path) -> None:
+    seat = Seat(0, "room1", 5, tmp_path)
+    scratch = seat.path.with_name(f"{seat.path.name}.cell-1-ab12.new")
+    for name in (scratch, scratch.with_name(f"{scratch.name}-wal")):
+        name.touch()
     assert seats_in(tmp_path) == []
-    assert in_shard(shard, "room1") == (1, [SLOT])
-
-
-def test_a_seat_that_is_not_whole_is_not_there(shard: sqlite3.Connection, tmp_path: Path) -> None:
-    seat_path(tmp_path, 0, "room1").with_suffix(".new").write_bytes(b"cut off")
+    assert sorted(scratch_in(tmp_path)) == [(seat, scratch), (seat, scratch.with_name(f"{scratch.name}-wal"))]
     with pytest.raises(NotReleased, match="not filled"):
         find_seat(tmp_path, 0)
-    fill(shard, tmp_path)
-    assert find_seat(tmp_path, 0).name == "seat-0000-room1.db"
 
 
-def test_on_the_way_back_newer_rows_replace_what_the_shard_still_held(shard: sqlite3.Connection, tmp_path: Path) -> None:
-    fill(shard, tmp_path)
-    shard.execute("INSERT INTO entries VALUES ('room1', 1, x'00', x'AA')")  # left over by a death before the last commit
-    seat = connect(find_seat(tmp_path, 0))
-    seat.execute("INSERT INTO entries VALUES ('room1', 2, x'00', x'00')")
-    assert empty(shard, tmp_path)
-    assert in_shard(shard, "room1") == (2, [SLOT])
-    assert shard.execute("SELECT body FROM entries WHERE room = 'room1' AND seq = 1").fetchone() == (b"\0",)
-
-
-def test_a_seat_whose_removal_was_cut_off_is_never_taken_back_again(shard: sqlite3.Connection, tmp_path: Path) -> None:
-    fill(shard, tmp_path)
-    assert empty(shard, tmp_path)
-    shard.execute("INSERT INTO entries VALUES ('room1', 2, x'00', x'00')")
-    assert not empty(shard, tmp_path)
-    assert in_shard(shard, "room1") == (2, [SLOT])
-    remove_seat(seats_in(tmp_path)[0])
-    assert seats_in(tmp_path) == []
-
-
-def test_a_seat_that_somebody_owns_cannot_be_emptied_until_that_life_is_sealed(shard: sqlite3.Connection, tmp_path: Path) -> None:
-    fill(shard, tmp_path)
-    seat = connect(find_seat(tmp_path, 0))
-    take(seat, "own-1")
-    shard.execute("BEGIN IMMEDIATE")
-    with pytest.raises(NotReleased, match="own-1"):
-        empty_seat(shard, LIFE, seats_in(tmp_path)[0], SLOT, SEALER)
-    shard.execute("ROLLBACK")
-    seal_life(tmp_path, 1, "own-1")
-    assert empty(shard, tmp_path)
-    assert owner_of(tmp_path, 0) == LIFE
+def test_what_lies_beside_a_file_goes_with_it(tmp_path: Path) -> None:
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f"seat-0000-room1.db{end}").touch()
+    remove(tmp_path / "seat-0000-room1.db")
+    assert os.listdir(tmp_path) == []
