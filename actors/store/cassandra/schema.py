@@ -133,6 +133,7 @@ STATEMENTS: dict[str, str] = {
     "OWNER": 'SELECT life, epoch FROM owners WHERE "group" = ?',
     "FIRST OWNER": 'INSERT INTO owners ("group", life, epoch) VALUES (?, ?, ?) IF NOT EXISTS',
     "CHANGE OWNER": 'UPDATE owners SET life = ?, epoch = ? WHERE "group" = ? IF life = ? AND epoch = ?',
+    "DROP OWNER": 'DELETE FROM owners WHERE "group" = ? IF life = ? AND epoch = ?',
     "SEATS": 'SELECT number, room FROM seats WHERE "group" = ?',
     "PUT SEAT": 'INSERT INTO seats ("group", number, room) VALUES (?, ?, ?) USING TIMESTAMP ?',
     "GONE SEAT": 'DELETE FROM seats USING TIMESTAMP ? WHERE "group" = ? AND number = ?',

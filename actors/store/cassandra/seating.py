@@ -2,6 +2,9 @@
 
 What moves is what is looked for by slot, and the epoch: the seat's begins above the one of the group that the room came from, and on
 the way back that one is raised above the seat's. So write timestamps of a room only ever grow.
+
+A seat's row among the owners is there while its room is in it, and only then can it be taken: it comes last on the way in, and goes when
+the room is back, so that the number can be given to another room.
 """
 
 from __future__ import annotations
@@ -16,8 +19,6 @@ from actors.store.shards import SLOTS, NotReleased
 
 Stamp = Callable[[int], int]
 """A write timestamp above all that was ever written in a slot."""
-_PUT, _GONE = 1, 2
-"""Timestamps of a seat's row, which comes once and goes once."""
 
 
 def fill_seat(groups: int, group: int, epoch: int, number: int, room: str, slot: int, stamp: Stamp) -> Steps[None]:
@@ -26,7 +27,7 @@ def fill_seat(groups: int, group: int, epoch: int, number: int, room: str, slot:
     (found,) = yield [Ask("OWNER", (groups + number,))]
     if found:
         return
-    yield [Ask("PUT SEAT", (group, number, room, _PUT))]
+    yield [Ask("PUT SEAT", (group, number, room, stamp(slot)))]
     yield from _move(room, slot, SLOTS + number, stamp(slot))
     yield [Ask("FIRST OWNER", (groups + number, NOBODY, epoch))]
 
@@ -43,14 +44,15 @@ def empty_seats(
         if number in taken:
             continue
         (found,) = yield [Ask("OWNER", (groups + number,))]
-        if not found:
-            continue  # its filling was cut off; the next one finishes it
-        above = yield from take_group(life, groups + number)
+        # Without an owner its filling, or this, was cut off.
+        above = (yield from take_group(life, groups + number)) if found else 0
         epoch = yield from _raise(life, group, above)
         stamp = raised(epoch)
         slot = slot_of_room(room)
         yield from _move(room, SLOTS + number, slot, stamp(slot))
-        yield [Ask("GONE SEAT", (_GONE, group, number))]
+        if found:
+            yield [Ask("DROP OWNER", (groups + number, life, above))]
+        yield [Ask("GONE SEAT", (stamp(slot), group, number))]
 
 
 def _raise(life: str, group: int, above: int) -> Steps[int]:

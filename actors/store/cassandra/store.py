@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from actors.runtime.actor import actor_id
-from actors.runtime.promise import Promise, rejected
+from actors.runtime.promise import Promise, rejected, resolved
 from actors.runtime.ring import slot_of
 from actors.store.batcher import Batcher, Pending, Soon, Wake
 from actors.store.cassandra.chain import Chain
@@ -77,13 +77,21 @@ class CassandraStore:
         """Own it no longer, after all commits made before this call. Safe to repeat."""
         return self._batcher.run(partial(self._release, shard))
 
-    def fill_seat(self, number: int, room: str) -> Promise[None]:
+    def copy_seat(self, number: int, room: str, since: int) -> Promise[bool]:
+        """Rows stay where they are: there is nothing to copy."""
+        return resolved(True)
+
+    def fill_seat(self, number: int, room: str, since: int) -> Promise[None]:
         """A room is to have a group of its own, which can be taken afterwards. No actor of it may live. Safe to repeat."""
         return self._batcher.run(partial(self._fill_seat, number, room))
 
-    def empty_seats(self, shard: int, taken: Collection[int]) -> Promise[None]:
-        """Rooms of this group come back from seats that are not `taken` any more. Safe to repeat."""
-        return self._batcher.run(partial(self._empty_seats, shard, frozenset(taken)))
+    def tidy_seat(self, number: int, room: str, since: int) -> Promise[bool]:
+        """Nothing is left behind."""
+        return resolved(True)
+
+    def empty_seats(self, shard: int, taken: Collection[tuple[int, int]]) -> Promise[bool]:
+        """Rooms of this group come back from seats whose use (number, since) is not `taken` any more; all at once. Safe to repeat."""
+        return self._batcher.run(partial(self._empty_seats, shard, frozenset(number for number, _ in taken)))
 
     def flush(self) -> Promise[None]:
         """Settled when all that was committed before is in the tables."""
@@ -299,13 +307,14 @@ class CassandraStore:
         run(fill_seat(self.shards, group, epoch, number, room, slot, self._writer.next_stamp), self._port)
         self._writer.forget_heads()
 
-    def _empty_seats(self, group: int, taken: frozenset[int]) -> None:
+    def _empty_seats(self, group: int, taken: frozenset[int]) -> bool:
         def raised(epoch: int) -> Callable[[int], int]:
             self._epochs[group] = epoch
             return self._writer.next_stamp
 
         run(empty_seats(self.life, self.shards, group, taken, _slot_of_room, raised), self._port)
         self._writer.forget_heads()
+        return True
 
     def _forget_keys(self, before: int) -> int:
         self._flusher.flush(FLUSH_S)

@@ -258,14 +258,14 @@ def test_a_room_gets_a_group_of_its_own_and_comes_back_with_all_that_happened_th
     with pytest.raises(NotReleased):
         lab.wait(own.take_shard(GROUPS + 3))
     for _ in range(2):
-        lab.wait(home.fill_seat(3, room))
+        lab.wait(home.fill_seat(3, room, 5))
     lab.wait(own.take_shard(GROUPS + 3))
     assert lab.wait(home.untold([slot])) == [] and lab.wait(home.active([slot])) == []
     assert lab.wait(own.untold([seat])) == [mark("bob", room=room)] and lab.wait(own.active([seat])) == [room]
     put(lab, own, room_row(room, name="own"), mark("bob", room=room, told=True), mark("eve", room=room), entry(2, room=room), slot=seat)
     with pytest.raises(NotReleased):
         lab.wait(home.empty_seats(group, []))
-    lab.wait(home.empty_seats(group, [3]))
+    lab.wait(home.empty_seats(group, [(3, 5)]))
     lab.wait(own.release_shard(GROUPS + 3))
     for _ in range(2):
         lab.wait(home.empty_seats(group, []))
@@ -274,3 +274,23 @@ def test_a_room_gets_a_group_of_its_own_and_comes_back_with_all_that_happened_th
     lab.flush(home)
     state = lab.wait(home.load_room(slot, room))
     assert state is not None and state.row.name == "after" and [row.seq for row in state.tail] == [1, 2, 3]
+
+
+def test_a_number_is_given_to_another_room_when_the_first_is_back(lab: CassandraLab) -> None:
+    rooms = ["aaaabbbbccccdddd", "aaaabbbbccccdddd", "ddddccccbbbbaaaa"]
+    home = lab.store("a")
+    for use, room in enumerate(rooms):
+        slot, seat = slot_of(actor_id("room", room)), SLOTS + 3
+        group, own = shard_of(slot, GROUPS), lab.bare_store(f"own{use}")
+        with pytest.raises(NotReleased):
+            lab.wait(own.take_shard(GROUPS + 3))
+        put(lab, home, room_row(room, name=f"use {use}"), mark("bob", room=room), slot=slot)
+        lab.wait(home.fill_seat(3, room, use))
+        lab.wait(own.take_shard(GROUPS + 3))
+        assert lab.wait(own.untold([seat])) == [mark("bob", room=room)] and lab.wait(home.untold([slot])) == []
+        put(lab, own, room_row(room, name=f"own {use}"), slot=seat)
+        lab.wait(own.release_shard(GROUPS + 3))
+        assert lab.wait(home.empty_seats(group, []))
+        state = lab.wait(home.load_room(slot, room))
+        assert state is not None and state.row.name == f"own {use}"
+        assert lab.wait(home.untold([slot])) == [mark("bob", room=room)]
