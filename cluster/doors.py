@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 
@@ -36,12 +37,13 @@ _log = event_log("cluster.doors")
 class Doors:
     """Opened once the cell acts on a view; closed first when it stops."""
 
-    def __init__(self, settings: Settings, name: str, parts: Parts, probe: Probe, tickets: Tickets) -> None:
+    def __init__(self, settings: Settings, name: str, parts: Parts, probe: Probe, tickets: Tickets, notes: Probe | None = None) -> None:
+        """`notes`: what `/healthz` tells beside the probe."""
         self._settings = settings
         self._name = name
         clock = SystemClock()
         self.passwords = Passwords(Argon2Hasher(), threads=settings.password_threads)
-        self._health = Health(probe, clock.now, keep_s=HEALTH_KEPT_S)
+        self._health = Health(probe, clock.now, keep_s=HEALTH_KEPT_S, notes=notes)
         self._http = HttpCounters()
         self.edges: Callable[[], Sequence[str]] = lambda: self.default_urls
         """Where a client should connect, best first; empty: where it asked."""
@@ -75,6 +77,7 @@ class Doors:
         )
         self.port = 0
         """The public port; 0 while the doors are closed."""
+        self._reopening: asyncio.Task[None] | None = None
 
     async def open(self, port: int) -> int:
         """Listen; returns the port. Raises `StartProblem` where it is taken or the certificate cannot be used."""
@@ -95,6 +98,9 @@ class Doors:
 
     async def close(self) -> None:
         """Take nobody any more, tell everybody to go elsewhere (safe to repeat)."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+            await asyncio.wait([self._reopening])
         if self.port:
             await self.front.close()
         await self._health.close()
@@ -115,6 +121,18 @@ class Doors:
         """Take nobody any more; who is here stays (safe to repeat)."""
         if self.port:
             self.front.stop_listening()
+
+    def listen_again(self) -> None:
+        """Take clients again, where nobody is taken any more (repeat it: a try may fail)."""
+        if not self.port or self.front.is_listening or (self._reopening is not None and not self._reopening.done()):
+            return
+        self._reopening = asyncio.get_running_loop().create_task(self._listen_again(), name="listen again")
+
+    async def _listen_again(self) -> None:
+        try:
+            await self.front.listen_again()
+        except OSError as error:
+            _log.error("not_listening_again", reason=str(error))
 
 
 def api_settings(settings: Settings) -> ApiSettings:

@@ -48,6 +48,7 @@ def edge_duty_of(app: CellApp, member: Member) -> EdgeDuty:
         default_urls=lambda: app.doors.default_urls,
         is_draining=lambda: app.is_draining,
         stop_listening=app.doors.stop_listening,
+        listen_again=app.doors.listen_again,
         spread_s=app.settings.drain_seconds,
     )
 
@@ -66,6 +67,7 @@ class EdgeDuty:
         default_urls: Callable[[], tuple[str, ...]],
         is_draining: Callable[[], bool],
         stop_listening: Callable[[], None],
+        listen_again: Callable[[], None],
         spread_s: float,
         chance: random.Random | None = None,
     ) -> None:
@@ -78,6 +80,7 @@ class EdgeDuty:
         self._default_urls = default_urls
         self._is_draining = is_draining
         self._stop_listening = stop_listening
+        self._listen_again = listen_again
         self._chance = chance or random.Random()
         self._shedding = Shedding(life)
         self._spread_s = spread_s
@@ -114,7 +117,9 @@ class EdgeDuty:
         if self._is_draining():
             self._empty(here, now)
         else:
+            # Also where it is kept after all: a drain was taken back, or its successor did not serve.
             self._emptying = None
+            self._listen_again()
             under_way = sum(at > now - WITHIN_S - GRACE_S for at in self._asked.values())
             self._ask(here, self._shedding.count(self._loads(), under_way, TICK_S), now)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from actors.closing import CLOSES, GOING_AWAY
 from actors.commands import Command
@@ -179,6 +180,13 @@ class Front:
         self._port = 0
         self._own_port = 0
         self._closing: asyncio.Task[None] | None = None
+        self._again: Callable[[], Awaitable[None]] | None = None
+        """How it listened; None before it did."""
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether it takes new connections."""
+        return bool(self._listeners)
 
     @property
     def counters(self) -> Counters:
@@ -214,14 +222,26 @@ class Front:
         taken) and `StartupFailed`."""
         await self._http.start()
         try:
-            self._port = await self._listen(host, port, ssl_context, reuse_port)
-            if own_port is not None:
-                self._own_port = await self._listen(host, own_port, ssl_context, reuse_port)
+            await self._listen_on_all(host, port, ssl_context, reuse_port, own_port)
         except OSError:
-            self.stop_listening()
             await self._http.stop()
             raise
+        self._again = partial(self._listen_on_all, host, self._port, ssl_context, reuse_port, self._own_port or None)
         self._hub.wheel.start()
+
+    async def listen_again(self) -> None:
+        """Take clients again, on the same ports, after `stop_listening`. Raises `OSError`."""
+        if self._again is not None and self._closing is None and not self._listeners:
+            await self._again()
+
+    async def _listen_on_all(self, host: str, port: int, tls: ssl.SSLContext | None, reuse_port: bool, own_port: int | None) -> None:
+        try:
+            self._port = await self._listen(host, port, tls, reuse_port)
+            if own_port is not None:
+                self._own_port = await self._listen(host, own_port, tls, reuse_port)
+        except OSError:
+            self.stop_listening()
+            raise
 
     async def _listen(self, host: str, port: int, tls: ssl.SSLContext | None, reuse_port: bool) -> int:
         loop = asyncio.get_running_loop()

@@ -41,8 +41,12 @@ class Report(NamedTuple):
 class Health:
     """Runs the probe and keeps its last answer. Belongs to one loop."""
 
-    def __init__(self, probe: Probe, now: Callable[[], float], *, keep_s: float = 1.0, limit_s: float = 2.0) -> None:
+    def __init__(
+        self, probe: Probe, now: Callable[[], float], *, keep_s: float = 1.0, limit_s: float = 2.0, notes: Probe | None = None
+    ) -> None:
+        """`notes`: more for people, well or not; it raises nothing."""
         self._probe = probe
+        self._notes = notes
         self._now = now
         self._keep_s = keep_s
         self._limit_s = limit_s
@@ -66,6 +70,11 @@ class Health:
             await asyncio.wait([self._running])
 
     async def _run(self) -> Report:
+        report = await self._probed()
+        notes = await self._notes() if self._notes is not None else {}
+        return report._replace(details={**report.details, **notes})
+
+    async def _probed(self) -> Report:
         started = self._now()
         try:
             async with asyncio.timeout(self._limit_s):

@@ -25,6 +25,7 @@ class Scene:
         self.own_url = own_url
         self.draining = False
         self.closed = 0
+        self.listens = True
         self.told: list[tuple[ActorId, Any]] = []
         self.obedient = obedient
         self.duty = EdgeDuty(
@@ -36,6 +37,7 @@ class Scene:
             default_urls=lambda: ("ws://all/ws",),
             is_draining=lambda: self.draining,
             stop_listening=self._close,
+            listen_again=self._open,
             spread_s=10.0,
             chance=random.Random(3),
         )
@@ -53,6 +55,10 @@ class Scene:
 
     def _close(self) -> None:
         self.closed += 1
+        self.listens = False
+
+    def _open(self) -> None:
+        self.listens = True
 
     def asked(self) -> list[ActorId]:
         return [session for session, message in self.told if isinstance(message, AskToMove)]
@@ -121,10 +127,12 @@ def test_an_edge_that_is_kept_after_all_balances_as_before() -> None:
     scene = Scene(20, other(20))
     scene.draining = True
     scene.clock.advance(2.0)
+    assert not scene.listens
     scene.draining = False
     before = len(scene.asked())
     scene.clock.advance(20.0)
     assert len(scene.asked()) == before
+    assert scene.listens, "nobody can come to it though it is kept"
     assert not scene.duty.is_empty
 
 

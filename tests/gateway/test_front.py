@@ -378,17 +378,23 @@ def test_two_fronts_can_share_a_port() -> None:
     uvloop.run(main())
 
 
-def test_a_cell_can_listen_on_a_port_of_its_own_beside_the_shared_one_and_stop_both() -> None:
+def test_a_cell_can_listen_on_a_port_of_its_own_beside_the_shared_one_stop_both_and_go_on() -> None:
     async def main() -> None:
         front = Front(RecordedSessions(), plain_app)
         await front.start("127.0.0.1", 0, reuse_port=True, own_port=0)
         assert 0 < front.own_port != front.port
-        for port in (front.port, front.own_port):
-            assert (await exchange(port, GET % (b"hello", b"Connection: close\r\n"))).startswith(b"HTTP/1.1 200")
-        front.stop_listening()
-        for port in (front.port, front.own_port):
-            with pytest.raises(OSError, match="refused"):
-                await exchange(port, b"")
+        ports = front.port, front.own_port
+        for _ in range(2):
+            assert (front.port, front.own_port) == ports
+            for port in ports:
+                assert (await exchange(port, GET % (b"hello", b"Connection: close\r\n"))).startswith(b"HTTP/1.1 200")
+            front.stop_listening()
+            for port in ports:
+                with pytest.raises(OSError, match="refused"):
+                    await exchange(port, b"")
+            await front.listen_again()
         await front.close()
+        await front.listen_again()
+        assert not front.is_listening
 
     uvloop.run(main())

@@ -106,3 +106,21 @@ def test_closing_ends_a_running_probe() -> None:
         await health.close()
 
     run(story())
+
+
+def test_what_else_people_should_know_stands_in_every_answer() -> None:
+    async def story() -> None:
+        clock, probe = Clock(), Probe()
+
+        async def notes() -> Mapping[str, Any]:
+            return {"supervision": ["cell-2 is left alone"]}
+
+        health = Health(probe, clock.now, keep_s=0.0, notes=notes)
+        probe.gate.set()
+        well = await health.report()
+        probe.error = ChatError("unavailable")
+        ill = await health.report()
+        assert (well.ok, ill.ok) == (True, False)
+        assert well.details["supervision"] == ill.details["supervision"] == ["cell-2 is left alone"]
+
+    run(story())
