@@ -4,6 +4,7 @@
              idlest cell, if that does not just turn the two round
     calm     everybody has had little to do for a while: one override is taken back, and placement decides again
     gone     the cell that an override names is not there: it is taken back
+    by hand  what people have decided is neither taken back nor changed, nor does it count
 
 After every change nothing changes for a while, so that the next look sees what the last one did.
 """
@@ -61,7 +62,7 @@ class Heat:
 
     def _without_gone(self, view: View) -> tuple[View, str] | None:
         names = {cell.name for cell in view.cells}
-        group = next((group for group, name in sorted(view.overrides.items()) if name not in names), None)
+        group = next((group for group, name in sorted(_by_load(view).items()) if name not in names), None)
         return None if group is None else (set_override(view, group, None), f"the override of group {group} names a cell that is gone")
 
     def _relieved(self, view: View, loads: Mapping[str, Load]) -> tuple[View, str] | None:
@@ -73,7 +74,7 @@ class Heat:
         is_hot = pressure(loads[hot]) >= HOT and gap >= GAP
         self._hot_looks = self._hot_looks + 1 if is_hot and hot == self._hot_name else int(is_hot)
         self._hot_name = hot
-        if self._hot_looks < HOT_LOOKS or len(view.overrides) >= max(2, view.groups // SHARE):
+        if self._hot_looks < HOT_LOOKS or len(_by_load(view)) >= max(2, view.groups // SHARE):
             return None
         group = self._fitting(view, loads[hot], gap)
         if group is None:
@@ -91,8 +92,13 @@ class Heat:
 
     def _taken_back(self, view: View, loads: Mapping[str, Load]) -> tuple[View, str] | None:
         is_calm = all(pressure(load) < CALM for load in loads.values())
-        self._calm_looks = self._calm_looks + 1 if is_calm and view.overrides else 0
+        self._calm_looks = self._calm_looks + 1 if is_calm and _by_load(view) else 0
         if self._calm_looks < CALM_LOOKS:
             return None
-        group = min(view.overrides)
+        group = min(_by_load(view))
         return set_override(view, group, None), f"the override of group {group} is taken back"
+
+
+def _by_load(view: View) -> dict[int, str]:
+    """The overrides that were not given by hand."""
+    return {group: name for group, name in view.overrides.items() if group not in view.pinned}

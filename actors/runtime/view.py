@@ -71,6 +71,8 @@ class View(Plain, frozen=True, gc=True, array_like=True, dict=True):
     """Lives that are to lose their groups and clients; they may have a successor of the same name."""
     seats: tuple[Seat, ...] = ()
     """Rooms that have a slot of their own above the hash buckets; a seat's place here is its number."""
+    pinned: tuple[int, ...] = ()
+    """Groups whose override was given by hand: nobody takes it back because of load, or because its cell is away."""
 
     # --- asking ---
 
@@ -284,14 +286,16 @@ def withdraw_moves(view: View, groups: Collection[int]) -> View:
     return _finish(view, groups, {})
 
 
-def set_override(view: View, group: int, name: str | None) -> View:
+def set_override(view: View, group: int, name: str | None, *, by_hand: bool = False) -> View:
     """Where placement is to leave a group (None: it decides by itself again). The move itself is one of `wanted_moves`."""
     if not 0 <= group < view.groups:
         raise ViewError(f"there is no group {group}")
     overrides = {other: cell for other, cell in view.overrides.items() if other != group}
+    pinned = tuple(other for other in view.pinned if other != group)
     if name is not None:
         overrides[group] = name
-    return next_view(view, view.cells, view.owner_lives, overrides=overrides)
+        pinned = (*pinned, group) if by_hand else pinned
+    return next_view(view, view.cells, view.owner_lives, overrides=overrides, pinned=pinned)
 
 
 def wanted_moves(view: View) -> list[Move]:
@@ -347,6 +351,7 @@ def next_view(
     overrides: Mapping[int, str] | None = None,
     draining: tuple[str, ...] | None = None,
     seats: tuple[Seat, ...] | None = None,
+    pinned: tuple[int, ...] | None = None,
 ) -> View:
     """The view with these changes, the version after; groups that nobody owns are placed, epochs follow from the owners."""
     version = view.version + 1
@@ -377,4 +382,5 @@ def next_view(
         overrides,
         draining,
         seats,
+        view.pinned if pinned is None else pinned,
     )

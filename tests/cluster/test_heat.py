@@ -125,3 +125,23 @@ def test_an_override_for_a_cell_that_is_gone_is_taken_back() -> None:
     scene = Scene()
     scene.view = set_override(scene.view, 3, "gone")
     assert scene.look() == [{}]
+
+
+def test_what_was_given_by_hand_is_not_taken_back_when_all_are_calm_or_its_cell_is_gone() -> None:
+    scene = Scene()
+    scene.view = set_override(set_override(scene.view, 3, "b", by_hand=True), 5, "gone", by_hand=True)
+    for life in ("a.1", "b.1"):
+        scene.says(life, 0.1, 1.0)
+    assert scene.look(CALM_LOOKS + 2) == []
+    assert scene.view.overrides == {3: "b", 5: "gone"}
+
+
+def test_a_hot_cell_does_not_give_away_what_was_given_to_it_by_hand_and_others_go_all_the_same() -> None:
+    scene = Scene()
+    scene.says("a.1", 0.9, *[10.0] * 16)
+    scene.says("b.1", 0.1, 1.0)
+    *kept, free = [group for group, _ in scene.loads["a.1"].hot]
+    for group in kept:
+        scene.view = set_override(scene.view, group, "a", by_hand=True)
+    (overrides,) = scene.look(HOT_LOOKS)
+    assert overrides == {**dict.fromkeys(kept, "a"), free: "b"}

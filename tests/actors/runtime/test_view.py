@@ -245,6 +245,14 @@ def test_an_override_is_wanted_as_a_move_and_kept_while_its_cell_lives() -> None
         set_override(view, 64, "b")
 
 
+def test_an_override_by_hand_is_marked_until_it_is_changed_by_load_or_taken_back() -> None:
+    decided = set_override(set_override(three(), 3, "b", by_hand=True), 4, "c")
+    assert View.decode(decided.encode()).pinned == (3,)
+    assert set_override(decided, 3, "c", by_hand=True).pinned == (3,)
+    assert set_override(decided, 3, None).pinned == set_override(decided, 3, "c").pinned == ()
+    assert add_cells(decided, [cell("d")]).pinned == (3,)
+
+
 def test_what_moves_already_is_not_wanted_again() -> None:
     joined = add_cells(three(), [cell("d")])
     wanted = wanted_moves(joined)
