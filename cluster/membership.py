@@ -6,7 +6,8 @@ A life is sealed *before* a view without it is stored, always: the fence is the 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from actors.runtime.actor import ActorId
 from actors.runtime.seating import call_back, seat_room, seat_state
@@ -20,6 +21,7 @@ from actors.runtime.view import (
     first_view,
     remove_cell,
     replace_cell,
+    set_override,
     wanted_moves,
     withdraw_moves,
 )
@@ -50,6 +52,14 @@ class Membership:
     def encoded(self) -> tuple[int, bytes]:
         """The stored view as bytes, with its version."""
         return self._cluster.view()
+
+    def plan(self) -> tuple[int, bytes]:
+        """The stored plan as bytes, with its version; 0 before the first one."""
+        return self._cluster.plan()
+
+    def change_plan(self, expected: int, data: bytes) -> bool:
+        """Compare and set: store this plan as version `expected` + 1. False where another version is stored."""
+        return self._cluster.change_plan(expected, data)
 
     def new_life(self, name: str) -> str:
         """A life for the cell of that name, written down; never used before."""
@@ -98,6 +108,13 @@ class Membership:
             return None
         return self.change(lambda view: remove_cell(view, life) if life in view.by_life else view)
 
+    def pin(self, pins: Mapping[int, str]) -> View | None:
+        """These groups, and no others, are where people want them. None where there is no view yet."""
+        view = self.view()
+        for group in sorted({*pins, *(view.pinned if view is not None else ())}):
+            view = self._change(partial(_pinned, group=group, name=pins.get(group)))
+        return view
+
     def seat(self, address: ActorId) -> View:
         """A room is to have a process, and a file, of its own. Raises `ViewError`."""
         return self.change(lambda view: seat_room(view, address))
@@ -136,3 +153,8 @@ class Membership:
             if self._cluster.change_view(expected, wanted.encode()):
                 return wanted
         raise RuntimeError(f"the view was changed by others {ATTEMPTS} times in a row")
+
+
+def _pinned(view: View, group: int, name: str | None) -> View:
+    is_so = (group in view.pinned) == (name is not None) and (name is None or view.overrides.get(group) == name)
+    return view if is_so or not 0 <= group < view.groups else set_override(view, group, name, by_hand=True)

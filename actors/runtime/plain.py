@@ -21,3 +21,7 @@ class Message(Plain, frozen=True, gc=False, array_like=True, tag=True):
 
     New fields go to the end and have a default, so that versions N-1 and N understand each other.
     """
+
+
+changed = msgspec.structs.replace
+"""The same value with other fields: ``changed(value, field=...)``."""

@@ -17,6 +17,10 @@ from actors.store.opening import CLUSTER_KIND, FORMAT_STEP, Damaged, check_folde
 from actors.store.shards import create_shards
 
 NAME = "cluster.db"
+PLAN = "plan"
+"""The row among the settings that is the supervisor's plan: a version, then data. Not a table of its own, so that the version of
+Warbler before goes on with the file and simply does not look there."""
+VERSION_BYTES = 8
 
 STEPS = (
     (
@@ -96,6 +100,21 @@ class ClusterFile:
     def unsealed(self) -> list[str]:
         """The lives that are not sealed."""
         return [life for (life,) in self._all("SELECT life FROM lives WHERE sealed = 0")]
+
+    # --- the supervisor's plan ---
+
+    def plan(self) -> tuple[int, bytes]:
+        """(version, data) of the stored plan; version 0 and no data where none was ever stored."""
+        return _versioned(self.setting(PLAN))
+
+    def change_plan(self, expected: int, data: bytes) -> bool:
+        """Store `data` as version `expected` + 1, if `expected` is still the stored version. False where it is not."""
+        with self._transaction() as run:
+            row = run("SELECT value FROM settings WHERE name = ?", (PLAN,)).fetchone()
+            if _versioned(row[0] if row else None)[0] != expected:
+                return False
+            run("INSERT OR REPLACE INTO settings VALUES (?, ?)", (PLAN, (expected + 1).to_bytes(VERSION_BYTES, "big") + data))
+            return True
 
     # --- the coordinator's lease ---
 
@@ -187,6 +206,10 @@ class ClusterFile:
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+
+
+def _versioned(value: bytes | None) -> tuple[int, bytes]:
+    return (int.from_bytes(value[:VERSION_BYTES], "big"), bytes(value[VERSION_BYTES:])) if value else (0, b"")
 
 
 def is_complete(folder: Path) -> bool:

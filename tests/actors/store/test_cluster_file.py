@@ -52,6 +52,18 @@ def test_a_view_is_changed_only_from_the_version_that_was_read(cluster: ClusterF
     assert cluster.view() == (2, b"two")
 
 
+def test_a_plan_is_changed_only_from_the_version_that_was_read_and_outlives_whoever_wrote_it(
+    cluster: ClusterFile, other: ClusterFile, folder: Path
+) -> None:
+    assert cluster.plan() == (0, b"")
+    assert cluster.change_plan(0, b"one")
+    assert not other.change_plan(0, b"other one")
+    assert other.plan() == (1, b"one")
+    assert other.change_plan(1, b"")
+    assert ClusterFile(folder).plan() == (2, b"")
+    assert cluster.setting("plan") is not None, "the version before knows the row as a setting that it does not look at"
+
+
 def test_of_many_who_change_the_view_at_once_each_version_has_one_winner(folder: Path) -> None:
     won: list[int] = []
 
