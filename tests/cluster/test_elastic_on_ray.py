@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import select
 import socket
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from cluster.processes import command_of, end_session, session_members
 from cluster.secrets_folder import make_secrets
 from gateway.client import Client
 from gateway.client_accounts import Accounts
+from tests.kit.process_end import await_end
 
 pytestmark = pytest.mark.slow
 LIMIT_S = 90.0
@@ -97,20 +97,8 @@ class Cluster:
                 return cells
         raise AssertionError(f"not within {LIMIT_S} s; now: {cells}")
 
-    def raylets(self) -> list[int]:
-        return [pid for pid in session_members(self.ray.pid) if "/raylet/raylet" in command_of(pid)]
-
-
-def has_ended(pid: int, limit_s: float) -> bool:
-    """Wait for the end of a process that is not our child."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([fd], [], [], limit_s)[0])
-    finally:
-        os.close(fd)
+    def raylets(self) -> set[int]:
+        return {pid for pid in session_members(self.ray.pid) if "/raylet/raylet" in command_of(pid)}
 
 
 @pytest.fixture
@@ -144,12 +132,12 @@ def test_a_cluster_that_is_short_gets_a_node_from_rays_autoscaler_and_gives_it_b
     address = f"127.0.0.1:{cluster.port}"
     cluster.run("up", "--address", address, "--port", "0", "--shards", "4", "--detach", WARBLER_PASSWORD_THREADS="1", **growing)
     (first,) = cluster.until(lambda cells: len(cells) == 1)
-    (head,) = cluster.raylets()
+    (home,) = cluster.raylets()
     cells = asyncio.run(crowded(cluster, f"http://127.0.0.1:{first['port']}"))
-    (node,) = set(cluster.raylets()) - {head}
+    (added,) = cluster.raylets() - {home}
     assert sorted(cell["slots"] for cell in cells) == [2048, 2048]
     (left,) = cluster.until(lambda cells: len(cells) == 1)
     assert (left["life"], left["slots"]) == (first["life"], 4096)
-    assert has_ended(node, LIMIT_S), "the node was not given back"
+    await_end(added, LIMIT_S)
     cluster.run("down")
-    assert cluster.raylets() == [head], "a Ray that was joined is not ours to end"
+    assert cluster.raylets() == {home}, "a Ray that was joined is not ours to end"
