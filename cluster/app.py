@@ -12,6 +12,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from actors.chat_cell import ChatCell, Edges
@@ -28,6 +29,7 @@ from actors.store.sqlite import SqliteStore
 from actors.store.store import StoreError
 from cluster.accounts import Accounts
 from cluster.cell_body import CellBody
+from cluster.condition import supervision
 from cluster.coordinator import Coordinator
 from cluster.data_folder import OpenFolder, open_folder
 from cluster.doors import Doors
@@ -109,7 +111,14 @@ class CellApp:
         self.lag = LoopLag(loop)
         self.lag.start()
         parts = Parts(self.chat, self.store, self.links, self._verdicts, self.lag)
-        self.doors = Doors(self.settings, self.who.name, parts, Probe(self.chat, self.store, self.who.name), tickets)
+        self.doors = Doors(
+            self.settings,
+            self.who.name,
+            parts,
+            Probe(self.chat, self.store, self.who.name),
+            tickets,
+            partial(supervision, self._folder.cluster),
+        )
         self.accounts = Accounts(self.asker, self.doors.passwords)
         who = self.who
         url = await self._listener.start(who.address, who.link_port)

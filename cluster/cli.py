@@ -19,6 +19,8 @@ COMMANDS = {
     "status": ("cluster.commands.status", "command", "Show what runs, live."),
     "drain": ("cluster.commands.upkeep", "drain", "Take a cell or a node off, without a client losing anything."),
     "roll": ("cluster.commands.upkeep", "roll", "Replace every cell, one after the other: how a new version is taken up."),
+    "resume": ("cluster.commands.upkeep", "resume", "Try again what ended too often and is left alone."),
+    "move": ("cluster.commands.move", "command", "Give a group of slots to a cell by hand, or show which cell has which."),
     "doctor": ("cluster.commands.doctor", "command", "Look for what is wrong with this machine, and say how to mend it."),
     "isolate": ("cluster.commands.isolate", "command", "Give one room a process of its own, or take it back."),
     "accounts": ("cluster.commands.accounts", "command", "Make, change, disable accounts."),

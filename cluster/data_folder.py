@@ -11,14 +11,18 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from actors.runtime.plain import changed
 from actors.store import data_folder
 from actors.store.cluster_file import ClusterFile, is_complete
 from actors.store.opening import CannotOpen, DiskFull
 from actors.store.seal import MasterKey
 from actors.store.store import StoreError
+from cluster.plan_keeper import PlanKeeper
 from cluster.problems import StartProblem
 from cluster.secrets_folder import read_secrets
 from cluster.settings import Settings
@@ -58,6 +62,14 @@ def prepare(settings: Settings) -> None:
         _check_cells(settings, opened.cluster.shards)
     finally:
         opened.cluster.close()
+
+
+def remember_cells(settings: Settings) -> None:
+    """Write into the plan how many cells are wanted, where the settings say so: a start that does not say it has as many."""
+    if "cells" not in settings.model_fields_set:
+        return
+    with closing(ClusterFile(settings.data)) as cluster:
+        PlanKeeper(cluster).change(partial(changed, cells=settings.cells))
 
 
 def open_folder(settings: Settings) -> OpenFolder:

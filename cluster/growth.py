@@ -16,16 +16,19 @@ _log = event_log("cluster.growth")
 
 
 class Growth:
-    """Of one cluster. `ask` asks for so many nodes for chat."""
+    """Of one cluster. `ask` asks for so many nodes for chat. `wanted`, `leaving`: what an earlier supervisor had decided."""
 
-    def __init__(self, settings: Settings, home: str, ask: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(
+        self, settings: Settings, home: str, ask: Callable[[int], Awaitable[None]], wanted: int = 0, leaving: Iterable[str] = ()
+    ) -> None:
         self._elastic = Elastic(limits_of(settings))
+        self._elastic.wanted = wanted
         self._max_connections = settings.max_connections
         self._home = home
         self._ask = ask
         self._asked = 0
         self._before: dict[str, CellStats] = {}
-        self.leaving: frozenset[str] = frozenset()
+        self.leaving: frozenset[str] = frozenset(leaving)
         """Nodes that are to have no cells any more, until Ray has taken them away or they are wanted again."""
 
     async def nodes_to_use(
@@ -45,6 +48,11 @@ class Growth:
             await self._ask(wanted)
             self._asked = wanted
         return [node for node in nodes if node.id not in self.leaving]
+
+    @property
+    def wanted(self) -> int:
+        """So many nodes for chat are wanted; 0 before the first look."""
+        return self._elastic.wanted
 
     async def end(self) -> None:
         """Nothing is asked for any more."""

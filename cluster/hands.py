@@ -43,6 +43,15 @@ class Hands(Protocol):
     async def kill(self, life: str, process: ProcessId | None) -> None:
         """The process is gone when this returns. Raises `StartProblem` where that cannot be had."""
 
+    def node_of(self, name: str) -> str:
+        """The node on which the cell of that name is to be; empty: there is one only."""
+
+    def has_another_node(self, name: str) -> bool:
+        """Whether its like can be placed on another node than its own."""
+
+    async def renew_switch(self) -> bool:
+        """The switch of programs (`cluster.handles`) goes on in a new process, with the code of today. False where none runs."""
+
 
 class Wanted(NamedTuple):
     """What is to run."""

@@ -112,7 +112,7 @@ class Membership:
         """These groups, and no others, are where people want them. None where there is no view yet."""
         view = self.view()
         for group in sorted({*pins, *(view.pinned if view is not None else ())}):
-            view = self._change(partial(_pinned, group=group, name=pins.get(group)))
+            view = self.change(partial(_pinned, group=group, name=pins.get(group)))
         return view
 
     def seat(self, address: ActorId) -> View:

@@ -7,7 +7,7 @@ A node says what it is for by labels (`warbler node` sets them): `warbler-roles`
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from cluster.problems import StartProblem
@@ -83,14 +83,28 @@ def cells_on(node: Node, cells_each: int) -> int:
     return int(said) if said else cells_each if set(roles) != {"gpu"} else 1
 
 
-def wanted_cells(nodes: Iterable[Node], cells_each: int) -> tuple[WantedCell, ...]:
-    """All cells: the first ones of all nodes before the second ones, those with an edge first."""
-    every = [
-        (number, "edge" not in roles_of(node.labels), _cell(node, number))
-        for node in nodes
-        for number in range(1, cells_on(node, cells_each) + 1)
-    ]
-    return tuple(cell for *_, cell in sorted(every, key=lambda row: (row[1], row[0], row[2].name)))
+def may_take(node: Node, cell: WantedCell) -> bool:
+    """Whether a cell can be on that node instead of its own: one of the same roles; a room's own cell, on any node for chat."""
+    return "chat" in roles_of(node.labels) if cell.labels == SEAT_LABELS else roles_of(node.labels) == cell.labels
+
+
+def wanted_cells(
+    nodes: Iterable[Node], cells_each: int, avoided: Collection[str] = (), serving: Collection[str] = ()
+) -> tuple[WantedCell, ...]:
+    """All cells: the first ones of all nodes before the second ones, those with an edge first. On `avoided` nodes only those that are
+    `serving` stay; for each of the others a node of the same roles has one more, where there is one."""
+    nodes = list(nodes)
+    counts = {node.id: cells_on(node, cells_each) for node in nodes}
+    every = [(number, _cell(node, number)) for node in nodes for number in range(1, counts[node.id] + 1)]
+    left = [(number, cell) for number, cell in every if cell.node in avoided and cell.name not in serving]
+    every = [row for row in every if row not in left]
+    for _, cell in left:
+        able = [node for node in nodes if node.id not in avoided and may_take(node, cell)]
+        if able:
+            node = min(able, key=lambda node: counts[node.id])
+            counts[node.id] += 1
+            every.append((counts[node.id], _cell(node, counts[node.id])))
+    return tuple(cell for _, cell in sorted(every, key=lambda row: ("edge" not in row[1].labels, row[0], row[1].name)))
 
 
 def _cell(node: Node, number: int) -> WantedCell:

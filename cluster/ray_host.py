@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import Any
 
 import ray
 from ray._private import worker
-from ray.exceptions import RayError
+from ray.exceptions import GetTimeoutError, RayActorError, RayError
 
 from cluster.addresses import own_address
+from cluster.asking import Away, ask_again
 from cluster.nodes import check_machines
 from cluster.problems import StartProblem, last_words
 from cluster.ray_environment import NAMESPACE, check_token
@@ -23,6 +25,8 @@ from cluster.ray_supervisor import RAY_SUPERVISOR, SUPERVISOR
 from cluster.settings import Settings
 
 CALL_LIMIT_S = 10.0
+RETURN_LIMIT_S = 45.0
+"""How long a command waits for a supervisor that Ray is just starting again."""
 NODES_LIMIT_S = 20.0
 LOOK_S = 0.5
 
@@ -116,13 +120,23 @@ class RayHost:
         except (RayError, ValueError) as error:
             raise StartProblem(f"The supervisor cannot be replaced: {last_words(str(error))}") from error
 
-    def call(self, method: str, *arguments: Any, limit_s: float = CALL_LIMIT_S) -> Any:
-        """Call the supervisor. Raises `StartProblem` where it cannot be reached, or says why not."""
-        try:
-            handle = ray.get_actor(SUPERVISOR, namespace=NAMESPACE)
-            answer = ray.get(getattr(handle, method).remote(*arguments), timeout=limit_s)
-        except (RayError, ValueError) as error:
-            raise StartProblem(f"The supervisor does not answer: {last_words(str(error))}") from error
+    def call(self, method: str, *arguments: Any, limit_s: float = CALL_LIMIT_S, return_s: float = RETURN_LIMIT_S) -> Any:
+        """Call the supervisor, and again where it died meanwhile: Ray starts it anew within seconds, and whatever is asked of it may be
+        asked twice. Raises `StartProblem` where it does not come back within `return_s`, or says why not."""
+        answer = ask_again(partial(self._once, method, arguments, limit_s), return_s)
         if "problem" in answer:
             raise StartProblem(answer["problem"])
         return answer["value"]
+
+    def _once(self, method: str, arguments: tuple[Any, ...], limit_s: float) -> Any:
+        """Raises `Away` where the supervisor is just being restarted."""
+        try:
+            handle = ray.get_actor(SUPERVISOR, namespace=NAMESPACE)
+        except ValueError as error:
+            raise StartProblem("There is no supervisor; `warbler up` starts one, and it takes the running cells over.") from error
+        try:
+            return ray.get(getattr(handle, method).remote(*arguments), timeout=limit_s)
+        except (RayActorError, GetTimeoutError) as error:
+            raise Away(last_words(str(error))) from error
+        except RayError as error:
+            raise StartProblem(f"The supervisor does not answer: {last_words(str(error))}") from error

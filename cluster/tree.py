@@ -1,30 +1,44 @@
 """The supervision tree: who restarts what, how often, and what happens beyond that. One screen of data.
 
-`TREE` is what the supervisors go by: `cluster.pauses` takes a cell's limit from here, and the cells' own limit is the runtime's.
-A part without a limit is restarted for ever. Services are restarted; a client's connection never is.
+`TREE` is what the supervisors go by. After every end of a child the supervisor asks `cluster.discipline`, which reads nothing but the
+child's part here; the cells' own limit for their actors is the runtime's. Services are restarted; a client's connection never is.
+
+    permanent    started again, whatever ended it          one for one    nobody else is touched by its end
+    transient    started again only where it failed        one for all    all parts below are started anew together
+    temporary    never started again
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 from actors.runtime.restarts import RestartPolicy
 from cluster.seat_names import is_seat
 
-Restart = Literal["always", "on use", "never"]
-"""``always``: at once, as long as the part above lives. ``on use``: with the next message, and at once where it owes something."""
+Restart = Literal["permanent", "transient", "temporary"]
+Strategy = Literal["one for one", "one for all"]
+Step = Literal["elsewhere", "pause", "end supervisor", "wait"]
+"""``elsewhere``: nothing new is placed on its node, where there is another; ``pause``: it is left alone, and what else of its group has to
+start there does so slowly; ``end supervisor``: what it knows seems broken, Ray starts it anew; ``wait``: the longest back-off."""
+
+
+class BackOff(NamedTuple):
+    """So many ends within a window cost no pause; each further one doubles it."""
+
+    free: int
+    window_s: float
+    first_s: float
+    longest_s: float
 
 
 class Limit(NamedTuple):
-    """So many ends within a window, and what stops a part that ends more often."""
+    """More ends than this within a window are too many: then come the part's steps, the first one that is possible."""
 
     ends: int
     window_s: float
-    first_s: float
-    """How long it then stays away."""
-    longest_s: float
-    """To which that doubles with every further end."""
+    hold_s: float
+    """How long a node is avoided, or a child left alone."""
 
 
 class Part(NamedTuple):
@@ -32,31 +46,41 @@ class Part(NamedTuple):
 
     name: str
     restart: Restart
+    back_off: BackOff | None
     limit: Limit | None
-    beyond: str
-    """What the limit's end does; for a part without a limit: what its end means for the others."""
+    beyond: tuple[Step, ...]
+    means: str
+    """What its end, or the end of its limit, means for the others."""
     parts: tuple[Part, ...] = ()
+    strategy: Strategy = "one for one"
+    """For the parts below it."""
 
 
-OWN_CELL = "room's own cell"
-CELL_LIMIT = Limit(ends=3, window_s=60.0, first_s=1.0, longest_s=30.0)
 _POLICY = RestartPolicy()
-ACTOR_LIMIT = Limit(_POLICY.crashes, _POLICY.window_s, _POLICY.quarantine_s, _POLICY.quarantine_s)
+ACTOR = Limit(_POLICY.crashes, _POLICY.window_s, _POLICY.quarantine_s)
+SOON = BackOff(free=3, window_s=300.0, first_s=1.0, longest_s=30.0)
+RAYS = BackOff(free=10, window_s=300.0, first_s=1.0, longest_s=30.0)
+"""Ray starts it again at once, always: it waits by itself, and only where it does not stay."""
+OFTEN = Limit(ends=10, window_s=300.0, hold_s=300.0)
+OWN_CELL, LOOPS = "room's own cell", "own loops"
 
-TREE = Part("ray", "never", None, "`warbler up` starts it anew", (
-    Part("supervisor", "always", None, "cells go on; it adopts them", (
-        Part("cell", "always", CELL_LIMIT, "waits; other cells have its slots", (
-            Part("room", "on use", ACTOR_LIMIT, "refused with a retry time"),
-            Part("user", "on use", ACTOR_LIMIT, "refused with a retry time"),
-            Part("relay", "on use", ACTOR_LIMIT, "its clients pull from the room"),
-            Part("desk", "on use", ACTOR_LIMIT, "refused with a retry time"),
-            Part("routes", "on use", ACTOR_LIMIT, "rooms ask again until it is back"),
-            Part("edge", "on use", ACTOR_LIMIT, "its clients pull when told heads"),
-            Part("session", "never", None, "its client connects again and resumes"),
+TREE = Part("ray", "temporary", None, None, (), "`warbler up` starts it anew", (
+    Part("supervisor", "permanent", RAYS, OFTEN, ("wait",), "cells go on; it adopts them", (
+        Part(LOOPS, "permanent", None, Limit(3, 60.0, 0.0), ("end supervisor",), "all of them begin anew", (), "one for all"),
+        Part("cell", "permanent", SOON, OFTEN, ("elsewhere", "pause"), "others have its slots", (
+            Part("room", "permanent", None, ACTOR, ("pause",), "refused with a retry time"),
+            Part("user", "permanent", None, ACTOR, ("pause",), "refused with a retry time"),
+            Part("relay", "permanent", None, ACTOR, ("pause",), "its clients pull from the room"),
+            Part("desk", "permanent", None, ACTOR, ("pause",), "refused with a retry time"),
+            Part("routes", "permanent", None, ACTOR, ("pause",), "rooms ask again until it is back"),
+            Part("edge", "permanent", None, ACTOR, ("pause",), "its clients pull when told heads"),
+            Part("session", "temporary", None, None, (), "its client connects again"),
         )),
-        Part(OWN_CELL, "always", CELL_LIMIT, "waits; the cells have its room, at once"),
+        Part("successor", "temporary", None, None, (), "the cell that it was to replace goes on"),
+        Part("leaving cell", "temporary", None, None, (), "the others take what was left in it"),
+        Part(OWN_CELL, "transient", SOON, OFTEN, ("elsewhere", "pause"), "a cell has its room"),
     )),
-    Part("switch", "always", None, "calls of programs wait in it, and go on"),
+    Part("switch", "permanent", None, None, (), "calls of programs wait, and go on"),
 ))  # fmt: skip
 
 
@@ -67,59 +91,10 @@ def walk(part: Part = TREE, depth: int = 0) -> Iterator[tuple[int, Part]]:
         yield from walk(below, depth + 1)
 
 
-class Row(NamedTuple):
-    """A part as it is shown: the tree's words, and how it is now."""
-
-    depth: int
-    name: str
-    restart: str
-    limit: str
-    beyond: str
-    now: str
+PARTS = {part.name: part for _, part in walk()}
+"""Name -> part."""
 
 
-def rows(status: Mapping[str, Any]) -> list[Row]:
-    """The tree with the live state of a `status` of the supervisor: each cell by its name, actors counted over all cells."""
-    found: list[Row] = []
-    for depth, part in walk():
-        found.append(_row(depth, part.name, part, _now(part.name, status)))
-        if part.name in ("cell", OWN_CELL):
-            cells = [cell for cell in status["cells"] if is_seat(cell["name"]) == (part.name == OWN_CELL)]
-            found[-1:] = [_row(depth, cell["name"], part, _cell_now(cell)) for cell in cells] or found[-1:]
-    return found
-
-
-def _row(depth: int, name: str, part: Part, now: str) -> Row:
-    return Row(depth, name, part.restart, _limit(part.limit), part.beyond, now)
-
-
-def _limit(limit: Limit | None) -> str:
-    if limit is None:
-        return ""
-    away = f"{limit.first_s:g} s" if limit.first_s == limit.longest_s else f"{limit.first_s:g}-{limit.longest_s:g} s"
-    return f"{limit.ends} in {limit.window_s:g} s, then {away}"
-
-
-def _now(name: str, status: Mapping[str, Any]) -> str:
-    if name == "ray":
-        return "up"
-    if name == "supervisor":
-        return f"pid {status['pid']}"
-    if name == "switch":
-        return "asked" if status.get("switch") else "not asked yet"
-    if name in ("cell", OWN_CELL):
-        return "none"
-    return _counted(_sum(status, "actors", name), _sum(status, "crashes", name))
-
-
-def _cell_now(cell: Mapping[str, Any]) -> str:
-    again = f", restarted {cell['restarts']} x" if cell["restarts"] else ""
-    return f"{cell['state']}{again}"
-
-
-def _sum(status: Mapping[str, Any], figure: str, kind: str) -> int:
-    return sum(int(cell.get(figure, {}).get(kind, 0)) for cell in status["cells"])
-
-
-def _counted(alive: int, crashes: int) -> str:
-    return f"{alive}" + (f", crashed {crashes} x" if crashes else "")
+def part_of(cell: str) -> Part:
+    """The part that a cell of this name is."""
+    return PARTS[OWN_CELL] if is_seat(cell) else PARTS["cell"]

@@ -1,15 +1,23 @@
-"""Longer work on cells that people ask a supervisor for: emptying some, replacing all. One at a time; its story is told as it goes."""
+"""Longer work on cells that people ask a supervisor for: emptying some, replacing all. One at a time, one part after the other.
+
+What was asked for, and which parts are done, stands in the plan (`cluster.plan`): a supervisor that returns goes on with it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, TypedDict
+from collections.abc import Sequence
+from functools import partial
+from typing import TypedDict
 
+from cluster import plan_steps as steps
+from cluster.hands import Hands
+from cluster.plan import SWITCH, Plan, Task, What
 from cluster.problems import StartProblem, in_short
 from cluster.supervisor import Supervisor
 
-What = Literal["roll", "drain"]
+LOOK_S = 0.2
+"""Between two looks whether there is something to do."""
 
 
 class Story(TypedDict):
@@ -24,40 +32,66 @@ class Story(TypedDict):
 
 
 class Upkeep:
-    """Belongs to one loop; `close` ends it."""
+    """Of one supervisor. `run` until cancelled."""
 
-    def __init__(self) -> None:
-        self.story: Story = {"number": 0, "busy": False, "lines": [], "problem": ""}
-        self._task: asyncio.Task[None] | None = None
+    def __init__(self, supervisor: Supervisor, hands: Hands) -> None:
+        self._supervisor = supervisor
+        self._hands = hands
+        self._plan = supervisor.plan
 
-    def begin(self, supervisor: Supervisor, what: What, names: Sequence[str]) -> int:
-        """Begin with these cells, one after the other; returns the number of the story. Raises `StartProblem` where another one runs."""
-        if self.story["busy"]:
-            raise StartProblem("Cells are being emptied or replaced already; wait for that.")
-        if not names:
+    def begin(self, what: What, names: Sequence[str], request: str = "") -> int:
+        """Begin with these cells, one after the other; returns the number of the story. The same request again changes nothing.
+        Raises `StartProblem` where other work is under way."""
+        if not names and request not in self._plan.plan.answered:
             raise StartProblem("There is no such cell and no node with cells of that name; `warbler status` names them.")
-        number = self.story["number"] + 1
-        self.story = {"number": number, "busy": True, "lines": [], "problem": ""}
-        do = supervisor.replace if what == "roll" else supervisor.drain
-        said = "replaced" if what == "roll" else "empty, and ended"
-        self._task = asyncio.get_running_loop().create_task(self._do(do, said, names), name=what)
-        return number
+        lives = {name: child.life for name, child in self._supervisor.children.items() if name in names and what == "roll"}
+        parts = (SWITCH, *names) if what == "roll" else tuple(names)
+        plan = self._plan.ask(request, partial(steps.begin_task, what=what, parts=parts, lives=lives))
+        assert plan.task is not None
+        return plan.task.number
 
-    async def _do(self, do: Callable[[str], Awaitable[None]], said: str, names: Sequence[str]) -> None:
-        story = self.story
+    def want_back(self, names: Sequence[str], request: str = "") -> None:
+        """Cells that were taken off, or are just being emptied, are wanted again. Raises `StartProblem` where none of them was."""
+        self._plan.ask(request, partial(steps.want_back, names=names))
+        self._supervisor.want_anew()
+
+    async def run(self) -> None:
+        """Do what the plan says, part by part, for ever."""
+        await self._supervisor.adopted.wait()
+        while not self._supervisor.stopping:
+            task = self._plan.plan.task
+            if task is None or task.is_over:
+                await asyncio.sleep(LOOK_S)
+            elif task.next_part:
+                await self._do(task, task.next_part)
+            else:
+                self._plan.change(partial(steps.end_task, number=task.number))
+
+    async def _do(self, task: Task, part: str) -> None:
         try:
-            for name in names:
-                await do(name)
-                story["lines"].append(f"{name}: {said}")
+            line = await (self._replaced(part, task) if task.what == "roll" else self._emptied(part))
         except StartProblem as problem:
-            story["problem"] = str(problem)
-        except Exception as error:  # noqa: BLE001 - whatever stopped it, those who wait for it are told
-            story["problem"] = in_short(error)
-        finally:
-            story["busy"] = False
+            self._plan.change(partial(steps.end_task, number=task.number, problem=in_short(problem)))
+        else:
+            self._plan.change(partial(steps.end_part, number=task.number, part=part, line=line))
 
-    async def close(self) -> None:
-        """Whoever waits for it waits no more (safe to repeat)."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    async def _replaced(self, part: str, task: Task) -> str:
+        if part == SWITCH:
+            return "switch: replaced" if await self._hands.renew_switch() else ""
+        await self._supervisor.replace(part, task.lives.get(part, ""))
+        return f"{part}: replaced"
+
+    async def _emptied(self, name: str) -> str:
+        if name not in self._plan.plan.off:
+            await self._supervisor.may_be_taken_off(name)
+            self._plan.change(partial(steps.take_off, name=name))
+        self._supervisor.want_anew()
+        return f"{name}: empty, and ended" if await self._supervisor.gone(name) else f"{name}: wanted again"
+
+
+def story_of(plan: Plan) -> Story:
+    """What was asked for last, for people."""
+    task = plan.task
+    if task is None:
+        return {"number": 0, "busy": False, "lines": [], "problem": ""}
+    return {"number": task.number, "busy": not task.is_over, "lines": list(task.lines), "problem": task.problem}

@@ -1,4 +1,4 @@
-"""Notices the death of a process at once: a call on it that never ends fails when the process does."""
+"""Notices the death of a process at once, and says what is known of it: a call on it that never ends fails when the process does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from cluster.problems import in_short
 
+WELL = "it ended in good order"
+"""The reason of a process that ended by itself: nobody killed it, and it did not crash."""
 DOUBT_S = 0.2
 """Between two looks at a process whose call failed though it lives (its line broke, say)."""
 
@@ -30,4 +32,6 @@ def in_plain_words(reason: str) -> str:
     if "worker process has died" not in reason:
         return reason
     kind = re.search(r"exit type: (\w+)", reason)
+    if kind is not None and kind[1] == "INTENDED_USER_EXIT":
+        return WELL
     return f"it was killed or it crashed ({kind[1]})" if kind is not None else "it was killed or it crashed"

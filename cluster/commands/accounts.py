@@ -138,7 +138,7 @@ def calls(settings: Settings, wanted: list[tuple[str, dict[str, Any]]]) -> list[
     """Several, one after the other: by the running server, or in this process. Raises `StartProblem`."""
     if running(settings) is not None:
         with connected_host(settings) as host:
-            return [host.call("accounts", name, arguments, limit_s=CALL_LIMIT_S) for name, arguments in wanted]
+            return [host.call("accounts", name, arguments, limit_s=CALL_LIMIT_S, return_s=0.0) for name, arguments in wanted]
     return asyncio.run(_alone(settings, wanted))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,11 @@ def as_joined(settings: Settings) -> Settings:
     if instance is None or instance.session or settings.address:
         return settings
     return settings.model_copy(update={"address": instance.address, "secrets": Path(instance.folder)})
+
+
+def new_request() -> str:
+    """An id for something that is asked of the supervisor, and asked again where it died meanwhile: it is done once."""
+    return secrets.token_hex(8)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ from rich.text import Text
 from cluster.commands.host import connected_host
 from cluster.commands.options import setting_options, settings_of
 from cluster.ray_environment import SWITCH
-from cluster.tree import Row, rows
+from cluster.tree_rows import Row, notes, rows
 
 if TYPE_CHECKING:
     from cluster.ray_host import RayHost
@@ -38,7 +39,8 @@ def command(ctx: click.Context, once: bool, as_json: bool, as_tree: bool) -> Non
         before = host.call("status")
         if as_tree:
             found = rows({**before, "switch": host.has_actor(SWITCH)})
-            click.echo(json.dumps([row._asdict() for row in found], indent=2)) if as_json else Console().print(tree_picture(found))
+            told = json.dumps([row._asdict() for row in found], indent=2)
+            click.echo(told) if as_json else Console().print(tree_picture(found, notes(before)))
             return
         time.sleep(SAMPLE_S)
         now = with_rates(before, host.call("status"))
@@ -78,12 +80,12 @@ def _rates(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, floa
     }
 
 
-def tree_picture(found: list[Row]) -> Table:
-    """The supervision tree. Fits one screen."""
-    table = Table("part", "now", "restarted", "limit", "beyond it", header_style="bold", box=None, padding=(0, 1, 0, 0))
+def tree_picture(found: list[Row], told: Sequence[str] = ()) -> Group:
+    """The supervision tree, and in words what of it is left alone. Fits one screen."""
+    table = Table("part", "now", "class", "back-off", "limit", "beyond it", header_style="bold", box=None, padding=(0, 1, 0, 0))
     for row in found:
-        table.add_row("  " * row.depth + row.name, row.now, row.restart, row.limit, row.beyond)
-    return table
+        table.add_row("  " * row.depth + row.name, row.now, row.restart, row.back_off, row.limit, row.beyond)
+    return Group(table, *(Text(note, style="yellow") for note in told))
 
 
 COLUMNS = ("cell", "state", "pid", "slots", "sessions", "rooms", "in/s", "out/s", "lag ms", "CPU %", "MiB")
@@ -103,9 +105,22 @@ def picture(status: dict[str, Any]) -> Group:
         table.add_row(*_row(cell))
     if len(cells) > 1:
         table.add_row(*_row({"name": "all", "state": "", **_sums(cells)}), style="bold")
-    notes = [Text(note) for note in _nodes(cells)]
-    notes += [Text(note, style="yellow") for note in (*filter(None, [status.get("problem")]), *(n for cell in cells for n in _notes(cell)))]
-    return Group(Text(f"{status['url']}   supervisor: pid {status['pid']}", style="bold"), table, *notes)
+    found = [Text(note) for note in (*_nodes(cells), *_by_hand(status))]
+    found += [Text(note, style="yellow") for note in (*notes(status), *(note for cell in cells for note in _notes(cell)))]
+    return Group(_head(status), table, *found)
+
+
+def _head(status: dict[str, Any]) -> Text:
+    state = status.get("state", "well")
+    style = {"well": "green", "degraded": "yellow"}.get(state, "red")
+    return Text.assemble((f"{status['url']}   supervisor: pid {status['pid']}   ", "bold"), (state, style))
+
+
+def _by_hand(status: dict[str, Any]) -> list[str]:
+    """What people have decided, and nothing takes back."""
+    off = [f"off: {', '.join(status['off'])} (`warbler drain NAME --undo`)"] if status.get("off") else []
+    moved = ", ".join(f"{group} at {cell}" for group, cell in status.get("by_hand", {}).items())
+    return off + ([f"groups by hand: {moved} (`warbler move GROUP --undo`)"] if moved else [])
 
 
 def _sums(cells: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from cluster import ray_instance
 from cluster.checks import check_start
 from cluster.commands.host import load_host
 from cluster.commands.options import setting_options, settings_of
-from cluster.data_folder import prepare
+from cluster.data_folder import prepare, remember_cells
 from cluster.problems import StartProblem
 from cluster.settings import Settings
+from cluster.tree_rows import notes
 
 if TYPE_CHECKING:
     from cluster.ray_host import RayHost
@@ -38,10 +39,11 @@ def command(ctx: click.Context, foreground: bool) -> None:
     console = Console(highlight=False)
     started = time.monotonic()
     prepare(settings)
+    remember_cells(settings)
     found = _found(settings)
     host = found or (_joined(settings) if settings.address else _started(settings))
     try:
-        status = _wait_ready(host)
+        status = wait_ready(host, is_new=found is None)
         ended = _when_signalled() if foreground else None
     except BaseException:
         if found is None:
@@ -113,14 +115,19 @@ def end(host: RayHost, settings: Settings) -> None:
     ray_instance.end(settings)
 
 
-def _wait_ready(host: RayHost) -> dict[str, Any]:
+def wait_ready(host: RayHost, *, is_new: bool) -> dict[str, Any]:
+    """Until every cell serves that is not left alone. A new server that has one that fails is given up at once; one that was running
+    already may just be starting it again."""
     end = time.monotonic() + READY_LIMIT_S
     while time.monotonic() < end:
         status: dict[str, Any] = host.call("status", limit_s=READY_LIMIT_S)
-        failed = [cell["problem"] for cell in status["cells"] if cell["restarts"] and cell["state"] != "serving"]
-        if status["fatal"] or failed:
-            raise StartProblem(status["fatal"] or failed[0])
-        if status["cells"] and all(cell["state"] == "serving" for cell in status["cells"]):
+        if status["fatal"]:
+            raise StartProblem(status["fatal"])
+        states = {cell["state"] for cell in status["cells"]}
+        failed = [cell["problem"] for cell in status["cells"] if cell["restarts"] and cell["state"] not in ("serving", "paused")]
+        if (is_new and failed) or (states and states == {"paused"}):
+            raise StartProblem((failed or status["troubles"] or [cell["problem"] for cell in status["cells"]])[0])
+        if "serving" in states and states <= {"serving", "paused"}:
             return status
         time.sleep(LOOK_S)
     raise StartProblem(f"The cells were not ready within {READY_LIMIT_S:.0f} s; look into the logs in the data folder.")
@@ -133,6 +140,8 @@ def _welcome(console: Console, settings: Settings, status: dict[str, Any], took_
     )
     console.print(f"  data   {settings.data.resolve()}", soft_wrap=True)
     console.print(f"  cells  {', '.join(cell['name'] for cell in status['cells'])}")
+    for note in notes(status):
+        console.print(f"  [yellow]{note}[/]", soft_wrap=True)
     console.print("  stop   Ctrl-C" if foreground else "  stop   warbler down")
 
 
@@ -150,7 +159,7 @@ def _follow(console: Console, host: RayHost, settings: Settings, ended: threadin
     heard_at = time.monotonic()
     while not ended.wait(FOLLOW_S):
         try:
-            status = host.call("status")
+            status = host.call("status", return_s=0.0)
             heard_at = time.monotonic()
         except StartProblem:
             if ray_instance.running(settings) is None:

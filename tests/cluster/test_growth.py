@@ -112,3 +112,13 @@ def test_at_the_end_nothing_is_asked_for() -> None:
     land.look(a=1)
     asyncio.run(land.growth.end())
     assert land.asked == [1, 0]
+
+
+def test_who_follows_a_supervisor_goes_on_with_what_it_had_decided() -> None:
+    land = Land("a", "b")
+    while land.look(a=5, b=5) != ["a"]:
+        pass
+    before = land.growth
+    land.growth = Growth(SETTINGS, "a", land._ask, before.wanted, before.leaving)
+    assert land.look(a=12) == ["a"], "the node that was being given back got cells again"
+    assert (land.growth.wanted, land.growth.leaving) == (1, frozenset({"b"}))

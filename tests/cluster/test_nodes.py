@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.nodes import CELLS_LABEL, HOST_LABEL, ROLES_LABEL, ZONE_LABEL, Node, check_machines, place_seat, roles_of, wanted_cells
+from cluster.nodes import (
+    CELLS_LABEL,
+    HOST_LABEL,
+    ROLES_LABEL,
+    SEAT_LABELS,
+    ZONE_LABEL,
+    Node,
+    WantedCell,
+    check_machines,
+    may_take,
+    place_seat,
+    roles_of,
+    wanted_cells,
+)
 from cluster.problems import StartProblem
 
 
@@ -81,3 +94,25 @@ def test_the_cell_of_a_room_stays_where_it_is_and_moves_only_when_its_node_is_go
     assert moved.node in ("id2", "id5")
     assert place_seat("room:1", first, []) == first
     assert place_seat("room:1", None, [node(3, roles="gpu")]) is None
+
+
+def test_cells_of_a_node_that_is_avoided_are_placed_on_others_of_its_roles_but_for_those_that_serve() -> None:
+    nodes = [node(1, zone="a"), node(2, zone="b"), node(3, roles="gpu")]
+    before = wanted_cells(nodes, 2)
+    on_first = [cell for cell in before if cell.node == "id1"]
+    after = wanted_cells(nodes, 2, {"id1"}, {on_first[0].name})
+    assert len(after) == len(before)
+    assert [cell.name for cell in after if cell.node == "id1"] == [on_first[0].name]
+    (added,) = set(after) - set(before)
+    assert (added.node, added.labels, added.zone) == ("id2", ("edge", "chat"), "b")
+    assert wanted_cells(nodes, 2, {"id1"}, {on_first[0].name}) == after
+
+
+def test_where_no_other_node_has_the_roles_there_are_fewer_cells_as_long_as_that_lasts() -> None:
+    assert [cell.node for cell in wanted_cells([node(1), node(2, roles="gpu")], 2, {"id1"})] == ["id2"]
+
+
+def test_a_cell_can_be_on_a_node_of_its_roles_and_a_rooms_own_on_any_for_chat() -> None:
+    cell, seat = WantedCell("cell-1", "id1", ("edge", "chat")), WantedCell("room:a", "id1", SEAT_LABELS)
+    assert [may_take(node(2, roles=roles), cell) for roles in ("edge-chat", "chat", "gpu")] == [True, False, False]
+    assert [may_take(node(2, roles=roles), seat) for roles in ("edge-chat", "chat", "gpu")] == [True, True, False]

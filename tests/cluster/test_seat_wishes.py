@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.view import CellInfo
+from actors.runtime.plain import changed
+from actors.runtime.view import CellInfo, View
 from actors.store.cluster_file import ClusterFile
 from cluster.data_folder import prepare
 from cluster.membership import Membership
@@ -55,6 +56,31 @@ def test_a_wish_is_remembered_and_taken_back(make: Make) -> None:
     wishes = make()
     assert wishes.names() == ("room:room1",)
     wishes.wish("room1", on=False)
+    wishes.see_to([])
+    assert wishes.names() == ()
+
+
+def test_a_wish_that_a_view_has_lost_is_said_again_and_one_that_was_taken_back_is_not(make: Make, tmp_path: Path) -> None:
+    make().wish("room1", on=True)
+    cluster = ClusterFile(tmp_path)
+    view = View.decode(cluster.view()[1])
+    kept = {"owners": view.owners[: view.groups], "epochs": view.epochs[: view.groups], "seats": ()}
+    lost = changed(view, version=view.version + 1, **kept)
+    assert cluster.change_view(view.version, lost.encode())
+    wishes = make()
+    wishes.see_to([])
+    assert wishes.names() == ("room:room1",)
+    wishes.wish("room1", on=False)
+    for _ in range(2):
+        wishes.see_to([])
+    assert make().names() == ()
+
+
+def test_the_same_request_again_changes_nothing_more(make: Make) -> None:
+    wishes = make()
+    wishes.wish("room1", on=True, request="one")
+    wishes.wish("room1", on=False, request="two")
+    wishes.wish("room1", on=True, request="one")
     wishes.see_to([])
     assert wishes.names() == ()
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.partings import EMPTY_LIMIT_S
 from cluster.problems import StartProblem
-from tests.cluster.test_supervisor import Town, play
+from tests.kit.scripted_cells import Town, play
 
 
 def begun(town: Town, name: str) -> tuple[asyncio.Task[None], str]:
@@ -36,7 +37,7 @@ def test_a_cell_is_replaced_by_one_that_serves_before_the_old_one_ends(tmp_path:
         assert old in town.machine.killed
         await town.until_settled()
         assert (new.restarts, set(town.machine.living)) == (0, {new.life, town.machine.of("cell-2").life})
-        await town.supervisor.stop(1.0)
+        await town.stop()
 
     play(tmp_path, scenario)
 
@@ -57,7 +58,7 @@ def test_a_successor_that_does_not_serve_changes_nothing(tmp_path: Path) -> None
         town.machine.die(old)
         await town.until(lambda: town.supervisor.children["cell-1"].life not in ("", old))
         await town.until_settled()
-        await town.supervisor.stop(1.0)
+        await town.stop()
 
     play(tmp_path, scenario)
 
@@ -72,21 +73,22 @@ def test_an_old_life_that_dies_while_it_is_emptied_is_buried_and_not_started_aga
         await asyncio.wait_for(task, 10)
         await town.until_settled()
         assert len(town.machine.living) == 2
-        await town.supervisor.stop(1.0)
+        await town.stop()
 
     play(tmp_path, scenario)
 
 
-def test_a_cell_that_is_never_empty_ends_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_is_never_empty_ends_after_a_while(tmp_path: Path) -> None:
     async def scenario(folder: Path) -> None:
-        monkeypatch.setattr("cluster.supervisor.EMPTY_LIMIT_S", 0.05)
         town = Town(folder, 2)
         await town.until_settled()
         task, old = begun(town, "cell-1")
-        await asyncio.wait_for(task, 10)
+        before = asyncio.get_running_loop().time()
+        await task
+        assert asyncio.get_running_loop().time() - before == pytest.approx(EMPTY_LIMIT_S, abs=1.0)
         assert town.machine.cells[old].stopped
         await town.until_settled()
-        await town.supervisor.stop(1.0)
+        await town.stop()
 
     play(tmp_path, scenario)
 
@@ -97,18 +99,19 @@ def test_a_cell_that_is_taken_off_is_emptied_and_not_started_again_before_it_is_
         await town.until_settled()
         old = town.machine.of("cell-2").life
         town.machine.drained.add(old)
-        await town.supervisor.drain("cell-2")
-        town.supervisor.want(["cell-1", "cell-2", "cell-3"], 1.0)
+        town.upkeep.begin("drain", ["cell-2"])
+        assert (await town.until_over())["lines"] == ["cell-2: empty, and ended"]
+        town.supervisor.want(["cell-1", "cell-2", "cell-3"])
         await town.until_settled()
         assert set(town.supervisor.children) == {"cell-1", "cell-3"}
         assert old not in town.view.by_life
-        town.supervisor.restore("cell-2")
+        town.upkeep.want_back(["cell-2"])
         await town.until(lambda: "cell-2" in town.supervisor.children)
         await town.until_settled()
         assert town.machine.of("cell-2").life != old
         with pytest.raises(StartProblem, match="was not taken off"):
-            town.supervisor.restore("cell-2")
-        await town.supervisor.stop(1.0)
+            town.upkeep.want_back(["cell-2"])
+        await town.stop()
 
     play(tmp_path, scenario)
 
@@ -117,12 +120,13 @@ def test_the_last_cell_and_one_that_does_not_serve_cannot_be_taken_off(tmp_path:
     async def scenario(folder: Path) -> None:
         town = Town(folder, 1)
         await town.until_settled()
-        with pytest.raises(StartProblem, match="the last cell"):
-            await town.supervisor.drain("cell-1")
-        for act in (town.supervisor.drain, town.supervisor.replace):
-            with pytest.raises(StartProblem, match="is not a cell that serves"):
-                await act("cell-7")
-        await town.supervisor.stop(1.0)
+        town.upkeep.begin("drain", ["cell-1"])
+        assert "the last cell" in (await town.until_over())["problem"]
+        assert town.plan.off == ()
+        for what in ("drain", "roll"):
+            town.upkeep.begin(what, ["cell-7"])
+            assert "cell-7 is not a cell" in (await town.until_over())["problem"]
+        await town.stop()
 
     play(tmp_path, scenario)
 
@@ -140,10 +144,11 @@ def test_a_supervisor_that_returns_in_the_middle_sees_the_old_life_off_and_keeps
         await town.until(lambda: old in town.supervisor.leaving)
         assert town.supervisor.children["cell-1"].life == new
         town.machine.drained.add(old)
+        await town.until(lambda: not town.supervisor.leaving)
         await town.until_settled()
         assert town.machine.cells[old].stopped
         assert town.machine.of("cell-1").life == new
-        await town.supervisor.stop(1.0)
+        await town.stop()
 
     play(tmp_path, scenario)
 
@@ -153,18 +158,19 @@ def test_a_cell_that_is_wanted_no_more_is_emptied_and_ends_in_good_order(tmp_pat
         town = Town(folder, 2)
         await town.until_settled()
         leaving = town.machine.of("cell-2")
-        town.supervisor.want(["cell-1"], 1.0)
-        await town.until(lambda: town.view.draining == (leaving.life,) and town.supervisor.children["cell-2"].state == "draining")
+        town.supervisor.want(["cell-1"])
+        await town.until(lambda: town.view.draining == (leaving.life,) and leaving.life in town.supervisor.leaving)
         looks = leaving.looks
         await town.until(lambda: leaving.looks > looks + 3)
         assert not leaving.stopped
         town.machine.drained.add(leaving.life)
-        await town.until(lambda: set(town.supervisor.children) == {"cell-1"})
+        await town.until(lambda: not town.supervisor.leaving)
+        assert set(town.supervisor.children) == {"cell-1"}
         assert leaving.stopped
         assert town.membership.unsealed() == [town.machine.of("cell-1").life]
-        town.supervisor.want(["cell-1", "cell-2"], 1.0)
+        town.supervisor.want(["cell-1", "cell-2"])
         await town.until_settled()
         assert town.machine.of("cell-2").life != leaving.life
-        await town.supervisor.stop(1.0)
+        await town.stop()
 
     play(tmp_path, scenario)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from cluster.watch import in_plain_words, until_gone
+from cluster.watch import WELL, in_plain_words, until_gone
 
 
 def test_a_call_that_fails_on_a_dead_process_is_its_end() -> None:
@@ -35,5 +35,6 @@ def test_a_call_that_fails_on_a_living_process_is_made_again() -> None:
 def test_a_process_that_was_killed_is_told_in_plain_words() -> None:
     long = "ActorDiedError: The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: ..."
     assert in_plain_words(long) == "it was killed or it crashed (SYSTEM_ERROR)"
+    assert in_plain_words(long.replace("SYSTEM_ERROR", "INTENDED_USER_EXIT")) == WELL
     assert in_plain_words("The actor is dead because its worker process has died.") == "it was killed or it crashed"
     assert in_plain_words("ConnectionError: line two") == "ConnectionError: line two"

@@ -65,3 +65,18 @@ def test_where_there_are_several_machines_it_says_which_cells_they_have_and_what
     assert len(shown(status(one))) == 3
     told = {**status(one, cell("cell-b-1", node="10.0.0.2")), "problem": "The nodes are 2 machines"}
     assert shown(told)[5:] == ["10.0.0.1 (zone a): cell-a-1", "10.0.0.2: cell-b-1", "The nodes are 2 machines"]
+
+
+def test_the_condition_what_is_off_by_hand_and_left_alone_stand_there_in_words() -> None:
+    told = {
+        **status(cell("cell-1")),
+        "state": "degraded",
+        "off": ["cell-3"],
+        "by_hand": {"17": "cell-1"},
+        "troubles": ["cell-2 is left alone"],
+    }
+    lines = shown(told)
+    assert lines[0].endswith("degraded")
+    assert [line for line in lines if "left alone" in line] == ["cell-2 is left alone"]
+    assert any(line.startswith("off: cell-3") for line in lines)
+    assert any(line.startswith("groups by hand: 17 at cell-1") for line in lines)
