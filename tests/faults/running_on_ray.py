@@ -17,7 +17,7 @@ from tests.faults.ray_nodes import RayNodes
 from tests.faults.storm import LOAD, Seats, Storm
 
 SHARDS = 8
-LIGHT = replace(LOAD, pause_s=(0.2, 0.8))
+LIGHT = replace(LOAD, pause_s=(1.0, 3.0))
 """For what takes minutes."""
 
 
