@@ -11,6 +11,7 @@ import argparse
 import json
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -69,8 +70,9 @@ def play_group(name: str, chosen: Sequence[str], kept: Path, until: float) -> No
                 try:
                     row = running.play(scenario)._asdict()
                 except (AssertionError, LoadError, TimeoutError) as error:
-                    row = {"name": scenario, "failed": str(error)[:500]}
-                    print(f"{scenario}: FAILED: {error}")
+                    where = traceback.extract_tb(error.__traceback__)[-1]
+                    row = {"name": scenario, "failed": f"{where.filename}:{where.lineno}: {type(error).__name__} {error}"[:500]}
+                    print(f"{scenario}: FAILED: {traceback.format_exc()}")
                 out.write(json.dumps(row) + "\n")
                 out.flush()
                 if "failed" in row:
