@@ -134,6 +134,9 @@ ON_PEOPLE: dict[str, Plan] = {
     "a text that crashes the room's code": Plan(crash),
     f"{SLOW} slow readers": Plan(slow_readers, WITH_MANY),
     "bursts of 5 and 20 times as much": Plan(bursts),
+}
+ON_RETURN: dict[str, Plan] = {
     f"edge killed, {CLIENTS} clients": Plan(edge_killed, listeners=CLIENTS),
     f"all edges killed, {CLIENTS} clients": Plan(all_edges_killed, listeners=CLIENTS),
 }
+"""Played where clients are let in at the rate that is the default."""

@@ -18,25 +18,35 @@ from tests.kit.fault_plan import disturbed
 
 NAMES = ("cell-1", "cell-2", "cell-3")
 SHARDS = 12
+AT_A_RATE = {name: value for name, value in UNLIMITED.items() if name != "WARBLER_ARRIVALS_PER_SECOND"}
+"""Settings under which clients that come back together are let in at the rate that is the default."""
 
 
 class Running:
-    """Cells of these names. `apart`: their links go through a network that can be cut, and they reach each other by nothing else."""
+    """Cells of some names. `apart`: their links go through a network that can be cut, and they reach each other by nothing else."""
 
-    def __init__(self, data: Path, plans: Mapping[str, Plan], rounds: int, *, apart: bool, names: tuple[str, ...]) -> None:
+    def __init__(self, data: Path, plans: Mapping[str, Plan], rounds: int, cells: Cells) -> None:
         self._plans = plans
-        self._names = names
+        self._cells = cells
+        self._names = frozenset(cells.cells)
         self._seats = Seats(data, rounds * sum(plan.shape.accounts + plan.listeners for plan in plans.values()), SHARDS)
-        self._cells = Cells(data, names, {**UNLIMITED, **disturbed(data, far=apart, crashes=(POISON,))}, apart=apart)
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
     @classmethod
     @contextmanager
     def on(
-        cls, data: Path, plans: Mapping[str, Plan], *, rounds: int = 1, apart: bool = False, names: tuple[str, ...] = NAMES
+        cls,
+        data: Path,
+        plans: Mapping[str, Plan],
+        *,
+        rounds: int = 1,
+        apart: bool = False,
+        names: tuple[str, ...] = NAMES,
+        settings: Mapping[str, str] = UNLIMITED,
     ) -> Iterator[Running]:
         """A running one, with people for so many rounds of all scenarios."""
-        running = cls(data, plans, rounds, apart=apart, names=names)
+        cells = Cells(data, names, {**settings, **disturbed(data, far=apart, crashes=(POISON,))}, apart=apart)
+        running = cls(data, plans, rounds, cells)
         with running._runner as runner:
             try:
                 runner.run(running._cells.start())
@@ -49,7 +59,7 @@ class Running:
         return self._runner.run(self._play(name))
 
     async def _play(self, name: str) -> Report:
-        for added in set(self._cells.cells) - set(self._names):
+        for added in set(self._cells.cells) - self._names:
             await self._cells.take_off(added)
         await self._cells.heal()
         plan = self._plans[name]

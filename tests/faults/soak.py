@@ -1,6 +1,6 @@
 """Plays scenarios again and again, and writes how they went into the report.
 
-    python -m tests.faults.soak --minutes 30 [--only cells,network,people,growth,skew,ray,long] [--kept FILE] [--report docs/faults.md]
+    python -m tests.faults.soak --minutes 30 [--only cells,network,people,return,growth,skew,ray,long] [--kept FILE] [--report docs/faults.md]
 
 Runs are added to those in the file `--kept`, so that a report can be gathered over several calls.
 """
@@ -24,9 +24,9 @@ from tests.faults.gauge import Report, at
 from tests.faults.on_cells import ON_CELLS
 from tests.faults.on_growth import EVEN_AFTER, LOST, MOVED_MORE, ON_GROWTH, ON_SKEW, PAUSE
 from tests.faults.on_network import ON_NETWORK
-from tests.faults.on_people import BACK, ON_PEOPLE, SLOWER
+from tests.faults.on_people import BACK, ON_PEOPLE, ON_RETURN, SLOWER
 from tests.faults.on_ray import FOR_LONG, ON_RAY, PUT_OFF
-from tests.faults.running import Running
+from tests.faults.running import AT_A_RATE, Running
 from tests.faults.running_on_ray import RunningOnRay
 
 ROUNDS = 3
@@ -48,6 +48,7 @@ GROUPS: dict[str, Group] = {
     "cells": (tuple(ON_CELLS), partial(Running.on, plans=ON_CELLS, rounds=ROUNDS)),
     "network": (tuple(ON_NETWORK), partial(Running.on, plans=ON_NETWORK, rounds=ROUNDS, apart=True)),
     "people": (tuple(ON_PEOPLE), partial(Running.on, plans=ON_PEOPLE, rounds=ROUNDS)),
+    "return": (tuple(ON_RETURN), partial(Running.on, plans=ON_RETURN, rounds=ROUNDS, settings=AT_A_RATE)),
     "growth": (tuple(ON_GROWTH), partial(Running.on, plans=ON_GROWTH, rounds=ROUNDS)),
     "skew": (tuple(ON_SKEW), partial(Running.on, plans=ON_SKEW, rounds=ROUNDS, names=("cell-1",))),
     "ray": (tuple(ON_RAY), partial(RunningOnRay.on, plans=ON_RAY, rounds=ROUNDS)),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.on_people import ON_PEOPLE
-from tests.faults.running import Running
+from tests.faults.on_people import ON_PEOPLE, ON_RETURN
+from tests.faults.running import AT_A_RATE, Running
 
 pytestmark = pytest.mark.slow
 
@@ -18,6 +18,17 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def letting_in_at_a_rate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Running.on(tmp_path_factory.mktemp("return"), ON_RETURN, settings=AT_A_RATE) as found:
+        yield found
+
+
 @pytest.mark.parametrize("name", ON_PEOPLE)
 def test_nothing_is_lost_repeated_or_reordered_when(running: Running, name: str) -> None:
     running.play(name)
+
+
+@pytest.mark.parametrize("name", ON_RETURN)
+def test_thousands_come_back_and_nothing_is_lost_repeated_or_reordered_when(letting_in_at_a_rate: Running, name: str) -> None:
+    letting_in_at_a_rate.play(name)
