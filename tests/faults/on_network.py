@@ -4,6 +4,7 @@ links and store: a life that is cut off is sealed while its process goes on, and
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 
 from cluster.cell_process import OUT_STATUS
@@ -11,7 +12,7 @@ from tests.faults.cells import Cells
 from tests.faults.network import Network
 from tests.faults.on_cells import Plan, not_coordinator
 from tests.faults.storm import Storm
-from tests.kit.fault_plan import no_store
+from tests.kit.fault_plan import freeze, no_store
 from tests.kit.spans import lasts
 
 FROZEN_S = 20.0
@@ -80,16 +81,17 @@ async def coordinator_hears_nothing(storm: Storm, cells: Cells) -> None:
 
 
 async def frozen_far(storm: Storm, cells: Cells) -> None:
-    """SIGSTOP for 20 s where nobody can kill it: its life is sealed. What it does when it goes on is refused, and it ends itself."""
+    """SIGSTOP for 20 s where nobody can kill it: its life is sealed. When it goes on, the group commit that it was about to make is
+    refused, and it ends itself. (One that holds a lock of the embedded store would keep others out: there it can be killed, and is.)"""
     name = not_coordinator(cells)
     life, rooms = cells.life(name), cells.owned_by((name,), storm.rooms)
-    ends = asyncio.get_running_loop().time() + FROZEN_S
-    cells.signal(name, signal.SIGSTOP)
+    freeze(cells.data, name).touch()
+    await asyncio.to_thread(os.waitid, os.P_PID, cells.cells[name].running.pid, os.WSTOPPED)
     storm.hit(f"{name} frozen", rooms)
+    ends = asyncio.get_running_loop().time() + FROZEN_S
     await storm.back()
     assert cells.is_sealed(life), "its shards were opened before its life was sealed"
     await lasts(ends - asyncio.get_running_loop().time())
-    assert cells.cells[name].lives
     cells.signal(name, signal.SIGCONT)
     assert await cells.died(name) == OUT_STATUS
 

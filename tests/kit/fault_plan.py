@@ -48,6 +48,11 @@ def no_store(markers: Path, cell: str) -> Path:
     return markers / f"{cell}.no-store"
 
 
+def freeze(markers: Path, cell: str) -> Path:
+    """Where this file is, the cell stops (SIGSTOP) at its next group commit, before that begins: it holds no lock of the store then."""
+    return markers / f"{cell}.freeze"
+
+
 def frozen(markers: Path) -> Path:
     """This file holds the number of a process that is frozen, and must be gone before its slots are opened."""
     return markers / "frozen"

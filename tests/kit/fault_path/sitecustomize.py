@@ -8,6 +8,7 @@ The server's code knows nothing of it. `FAULT_PLAN` (JSON, made by `tests.kit.fa
     far      each process takes all others for those of another machine: they cannot be reached, only sealed
     says     the log tells of each mark that a user keeps (`mark_kept`) or loses (`mark_cleared`)
     no_store while the folder `markers` holds a file ``CELL.no-store``, nothing that this cell asks of the store succeeds
+             and a file ``CELL.freeze`` stops the process (SIGSTOP) at its next group commit, before that begins
     watches  slots that are opened while the process in ``markers/frozen`` still lives are told of (`opened_beside_frozen`)
     set      constants to set after their module was imported: ``module.NAME`` -> value
 """
@@ -40,7 +41,17 @@ class _Plan:
         self.is_far: bool = plan.get("far", False)
         self.says: bool = plan.get("says", False)
         self._frozen: str = os.path.join(self._markers, "frozen") if plan.get("watches") else ""
-        self._no_store: str = os.path.join(self._markers, f"{os.environ.get('FAULT_CELL', '')}.no-store") if plan.get("no_store") else ""
+        self._no_store = self._gate("no-store") if plan.get("no_store") else ""
+        self._freeze = self._gate("freeze") if plan.get("no_store") else ""
+
+    def _gate(self, kind: str) -> str:
+        return os.path.join(self._markers, f"{os.environ.get('FAULT_CELL', '')}.{kind}")
+
+    def maybe_freeze(self) -> None:
+        """Stop here where that is wanted: once."""
+        if self._freeze and os.path.exists(self._freeze):
+            os.unlink(self._freeze)
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     @property
     def has_store(self) -> bool:
@@ -178,6 +189,7 @@ def _break_store(module: ModuleType, plan: _Plan) -> None:
     write = store._write
 
     def maybe_write(self: Any, group: Sequence[Any]) -> None:
+        plan.maybe_freeze()
         if plan.has_store:
             write(self, group)
             return
