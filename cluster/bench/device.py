@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from actors.runtime.actor import ActorId, life_of
 from cluster.bench.device_state import RoomState, Unanswered
 from cluster.bench.dialect import Account
 from cluster.bench.history import History, Recorder
@@ -42,6 +43,8 @@ class Device:
         # how often it was welcomed, and how many answers said that a post can succeed later
         self.welcomes = 0
         self.put_off = 0
+        # of its present connection, as the welcome named it
+        self.session = ActorId("")
         # what went wrong that must not go wrong
         self.failure: Exception | None = None
         self._url = url
@@ -180,6 +183,16 @@ class Device:
         return f"{self._name} ({'logged in' if self._welcomed else 'not logged in'}): {', '.join(parts)}"
 
     @property
+    def life(self) -> str:
+        """The life of the cell that it is connected to."""
+        return life_of(self.session) or ""
+
+    def give_up(self) -> None:
+        """Leave this connection, as a client does that hears nothing any more, and connect again."""
+        if self._client is not None and self._client.transport is not None:
+            self._client.transport.abort()
+
+    @property
     def welcomed(self) -> bool:
         """Whether it is logged in now."""
         return self._welcomed
@@ -204,6 +217,7 @@ class Device:
 
     def _on_welcome(self, frame: dict[str, Any]) -> None:
         self._welcomed = True
+        self.session = ActorId(frame["session"])
         self.welcomes += 1
         # Entries name it; the list of accounts need not have known it.
         self.recorder.history.device = frame["device"]

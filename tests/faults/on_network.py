@@ -8,6 +8,7 @@ import os
 import signal
 
 from cluster.cell_process import OUT_STATUS
+from gateway.client_link import PING_INTERVAL_S, PING_TIMEOUT_S
 from tests.faults.cells import Cells
 from tests.faults.network import Network
 from tests.faults.on_cells import Plan, not_coordinator
@@ -82,15 +83,21 @@ async def coordinator_hears_nothing(storm: Storm, cells: Cells) -> None:
 
 async def frozen_far(storm: Storm, cells: Cells) -> None:
     """SIGSTOP for 20 s where nobody can kill it: its life is sealed. When it goes on, the group commit that it was about to make is
-    refused, and it ends itself. (One that holds a lock of the embedded store would keep others out: there it can be killed, and is.)"""
+    refused, and it ends itself. Its own clients leave it as those of the SDK do. (One that holds a lock of the embedded store would keep others out: there it can be killed, and is.)"""
     name = not_coordinator(cells)
-    life, rooms = cells.life(name), cells.owned_by((name,), storm.rooms)
+    life = cells.life(name)
+    here = [device for device in storm.crowd.present if device.life == life]
+    with_others = {room for device in storm.crowd.present if device not in here for room in device.rooms}
+    rooms = cells.owned_by((name,), [room for room in storm.rooms if room in with_others])
     freeze(cells.data, name).touch()
     await asyncio.to_thread(os.waitid, os.P_PID, cells.cells[name].running.pid, os.WSTOPPED)
     storm.hit(f"{name} frozen", rooms)
     ends = asyncio.get_running_loop().time() + FROZEN_S
     await storm.back()
     assert cells.is_sealed(life), "its shards were opened before its life was sealed"
+    await lasts(PING_INTERVAL_S + PING_TIMEOUT_S)
+    for device in here:
+        device.give_up()
     await lasts(ends - asyncio.get_running_loop().time())
     cells.signal(name, signal.SIGCONT)
     assert await cells.died(name) == OUT_STATUS

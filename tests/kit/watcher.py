@@ -1,4 +1,4 @@
-"""A device of the history checker with more eyes: which session it has, what bytes and entries came, and a stop button."""
+"""A device of the history checker with more eyes: what bytes and entries came, and a stop button."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from actors.runtime.actor import ActorId, life_of
 from cluster.bench.device import Device
 
 _LITTLE_BYTES, _MUCH_BYTES = 64 * 1024, 4 * 1024 * 1024
@@ -16,17 +15,10 @@ _LITTLE_BYTES, _MUCH_BYTES = 64 * 1024, 4 * 1024 * 1024
 class Watcher(Device):
     """Counts what it receives. `stop_reading` leaves what comes in the socket."""
 
-    session: ActorId = ""
-    """The session of its present connection, as the welcome named it."""
     entries = 0
     """Entries received, pushed or in pages."""
     lagging = 0
     """How often it was told that it reads too slowly."""
-
-    @property
-    def life(self) -> str:
-        """The life of the cell that it is connected to."""
-        return life_of(self.session) or ""
 
     @property
     def bytes_in(self) -> int:
@@ -55,7 +47,6 @@ class Watcher(Device):
     def _frame(self, data: bytes, start: int, stop: int) -> None:
         frame = orjson.loads(data[start:stop])
         if frame["t"] == "welcome":
-            self.session = frame["session"]
             self.entries += sum(len(page["entries"]) for page in frame["pages"])
         elif frame["t"] == "page":
             self.entries += len(frame["entries"])
