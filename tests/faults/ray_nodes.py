@@ -198,6 +198,10 @@ class RayNodes:
         async with asyncio.timeout(LIMIT_S):
             await self.map.settled(count)
 
+    def story(self) -> str:
+        """The ends of all logs, for a failure."""
+        return "\n".join(f"--- {path.name}\n{path.read_text()[-4000:]}" for path in sorted(self.logs.glob("*.log")))
+
     def adoptions(self) -> int:
         """How often a supervisor has found a cell of an earlier one alive."""
         return (self.logs / "supervisor.log").read_text().count('"cell_adopted"')

@@ -10,6 +10,7 @@ from typing import Protocol
 from cluster.bench.crowd import DEVICES, Crowd, Shape
 from cluster.bench.dialect import Account
 from cluster.bench.judge import explain
+from cluster.bench.lean_client import LoadError
 from cluster.bench.seed import seed_accounts
 from tests.faults.gauge import Gauge, Report
 
@@ -29,6 +30,9 @@ class Server(Protocol):
 
     async def heal(self) -> None:
         """Start what has ended; returns when all is as before."""
+
+    def story(self) -> str:
+        """What it said last, for a failure."""
 
 
 class Seats:
@@ -76,7 +80,17 @@ class Storm:
 
     async def back(self) -> None:
         """Wait until all rooms that were hit are back."""
-        await self.gauge.all_back(BACK_S)
+        try:
+            await self.gauge.all_back(BACK_S)
+        except TimeoutError as error:
+            missing = sorted(self.gauge.hit_rooms - self.gauge.back.keys())
+            who = [
+                f"{room}: {device.account.user} at {device.life}, {len(device.rooms[room].unanswered)} unanswered"
+                for room in missing
+                for device in self.crowd.present
+                if room in device.rooms
+            ]
+            raise LoadError(f"rooms are not back: {'; '.join(who)}\n{self._server.story()}") from error
 
     async def goes_on(self, answers: int = AFTER) -> None:
         """Wait for so many more answers."""
