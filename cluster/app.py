@@ -25,7 +25,6 @@ from actors.runtime.promise import Promise, rejected, resolved
 from actors.runtime.view import CellInfo, View
 from actors.session_ports import SessionLimits
 from actors.store.seal import Sealer
-from actors.store.sqlite import SqliteStore
 from actors.store.store import StoreError
 from cluster.accounts import Accounts
 from cluster.cell_body import CellBody
@@ -46,6 +45,7 @@ from cluster.probe import Probe
 from cluster.settings import Settings
 from cluster.sources import Parts
 from cluster.stats import cell_stats
+from cluster.stores import open_store, record_opener
 from gateway.api.bridge import settle
 from gateway.auth.tokens import parse_token
 from gateway.logs import event_log
@@ -82,10 +82,13 @@ class CellApp:
         """Put everything together; what the view is to say of this cell. Raises `CannotOpen` and its kin, and `OSError`."""
         loop = asyncio.get_running_loop()
         self._folder: OpenFolder = await asyncio.to_thread(open_folder, self.settings)
-        shards = self._folder.cluster.shards
-        sealer = Sealer(self._folder.master, self._folder.cluster)
+        record = self._folder.cluster
+        sealer = Sealer(self._folder.master, record)
         clock = LoopClock(loop)
-        self.store = SqliteStore(self._folder.path, shards, self.who.life, sealer, loop.call_soon, loop.call_soon_threadsafe)
+        # It draws data keys: on Cassandra that is asking over the network.
+        self.store = await asyncio.to_thread(
+            open_store, self.settings, record, self.who.life, sealer, loop.call_soon, loop.call_soon_threadsafe
+        )
         tickets = EdgeTickets(self._folder.link_secret, time.time)
         edges = Edges(
             encode,
@@ -129,7 +132,12 @@ class CellApp:
     async def join(self, replaces: str = "") -> None:
         """Write this life into the stored view (`replaces`: as the successor of that living one), and follow the views from now on.
         Waits while a dead life of this cell is not out of the view yet."""
-        self._registry = FileRegistry(self._folder.path, asyncio.get_running_loop().call_soon_threadsafe)
+        self._registry = await asyncio.to_thread(
+            FileRegistry,
+            self._folder.path,
+            asyncio.get_running_loop().call_soon_threadsafe,
+            record_opener(self.settings, self._folder.cluster),
+        )
         core = Coordinator(self.info, self._registry.groups, drains=self._registry.drains, replaces=replaces)
         self.member = Member(core, self._registry, self.links, self.clock, CellBody(self))
         self.links.oversee(self.member)
@@ -193,7 +201,7 @@ class CellApp:
         await asyncio.to_thread(self.store.close)
         if self._registry is not None:
             await asyncio.to_thread(self._registry.close)
-        self._folder.cluster.close()
+        await asyncio.to_thread(self._folder.cluster.close)
 
     # --- what the parts have to say to the member ---
 

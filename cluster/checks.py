@@ -103,14 +103,16 @@ def check_folder_rights(settings: Settings) -> Finding:
 def check_data(settings: Settings) -> Finding:
     """Whether what is stored can be opened by this version and this key."""
     try:
-        if not settings.data.exists() or not is_complete(settings.data):
+        if not settings.store and (not settings.data.exists() or not is_complete(settings.data)):
             return Finding("data", "ok", "none yet")
         opened = open_folder(settings)
     except (CannotOpen, StoreError) as error:
+        if settings.store:
+            return Finding("data", "wrong", str(error), "Start Cassandra, or name the right address in `store`.")
         return Finding("data", "wrong", str(error), "Put back the right files, or restore a backup (`warbler restore`).")
     shards = opened.cluster.shards
     opened.cluster.close()
-    return Finding("data", "ok", f"{shards} shards")
+    return Finding("data", "ok", f"{shards} groups in Cassandra" if settings.store else f"{shards} shards")
 
 
 def check_space(settings: Settings) -> Finding:

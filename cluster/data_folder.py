@@ -18,14 +18,16 @@ from typing import NamedTuple
 
 from actors.runtime.plain import changed
 from actors.store import data_folder
-from actors.store.cluster_file import ClusterFile, is_complete
+from actors.store.cluster_file import is_complete
+from actors.store.cluster_record import ClusterRecord
 from actors.store.opening import CannotOpen, DiskFull
-from actors.store.seal import MasterKey
+from actors.store.seal import MasterKey, read_key_file
 from actors.store.store import StoreError
 from cluster.plan_keeper import PlanKeeper
 from cluster.problems import StartProblem
 from cluster.secrets_folder import read_secrets
 from cluster.settings import Settings
+from cluster.stores import key_path, open_record, prepare_cassandra
 
 LINK_SECRET = "link_secret"
 """The stored setting with which cells prove to each other that they belong together."""
@@ -37,7 +39,7 @@ class OpenFolder(NamedTuple):
     """An opened data folder. Close `cluster` after use."""
 
     path: Path
-    cluster: ClusterFile
+    cluster: ClusterRecord
     master: MasterKey
     link_secret: bytes
 
@@ -48,11 +50,14 @@ def prepare(settings: Settings) -> None:
         read_secrets(settings.secrets)
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_space(settings)
-        data_folder.prepare(settings.data, settings.shard_count, int(time.time() * 1000), settings.master_key_file)
+        if settings.store:
+            prepare_cassandra(settings)
+        else:
+            _check_space(settings)
+            data_folder.prepare(settings.data, settings.shard_count, int(time.time() * 1000), settings.master_key_file)
         for inner in ("log", "run"):
             (settings.data / inner).mkdir(mode=0o700, exist_ok=True)
-        opened = data_folder.open_folder(settings.data, settings.master_key_file)
+        opened = _opened(settings)
     except StoreError as error:
         raise StartProblem(str(error)) from error
     except OSError as error:
@@ -68,17 +73,24 @@ def remember_cells(settings: Settings) -> None:
     """Write into the plan how many cells are wanted, where the settings say so: a start that does not say it has as many."""
     if "cells" not in settings.model_fields_set:
         return
-    with closing(ClusterFile(settings.data)) as cluster:
+    with closing(open_record(settings)) as cluster:
         PlanKeeper(cluster).change(partial(changed, cells=settings.cells))
 
 
 def open_folder(settings: Settings) -> OpenFolder:
     """Open a data folder that was prepared. Raises `CannotOpen` and its kin, `StartProblem` where secrets are missing."""
-    if not is_complete(settings.data):
+    if not settings.store and not is_complete(settings.data):
         raise CannotOpen(f"There is no Warbler data in {settings.data}.")
     secret = read_secrets(settings.secrets).link_secret if settings.secrets is not None else b""
+    opened = _opened(settings)
+    return opened._replace(link_secret=secret or opened.cluster.setting(LINK_SECRET) or b"")
+
+
+def _opened(settings: Settings) -> OpenFolder:
+    if settings.store:
+        return OpenFolder(settings.data, open_record(settings), read_key_file(key_path(settings)), b"")
     opened = data_folder.open_folder(settings.data, settings.master_key_file)
-    return OpenFolder(settings.data, opened.cluster, opened.master, secret or opened.cluster.setting(LINK_SECRET) or b"")
+    return OpenFolder(settings.data, opened.cluster, opened.master, b"")
 
 
 def _check_space(settings: Settings) -> None:
@@ -90,4 +102,4 @@ def _check_space(settings: Settings) -> None:
 
 def _check_cells(settings: Settings, shards: int) -> None:
     if settings.cells > shards:
-        raise StartProblem(f"The folder {settings.data} was made with {shards} shards, so at most {shards} cells can share it.")
+        raise StartProblem(f"The data of {settings.data} was made with {shards} shards, so at most {shards} cells can share it.")

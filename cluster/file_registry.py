@@ -1,4 +1,4 @@
-"""The registry of one machine: the cluster file, the shard files, and the processes of this host."""
+"""The registry of a cell: the cluster's record, and the processes of this host."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from actors.runtime.promise import Promise
 from actors.store.cluster_file import ClusterFile
+from actors.store.cluster_record import ClusterRecord
 from actors.store.store import StoreUnavailable
 from cluster.life_lock import is_held, was_held
 from cluster.membership import Membership
@@ -27,18 +28,17 @@ Wake = Callable[..., object]
 
 
 class FileRegistry:
-    """Implements `Registry`. Opens its own connection to the cluster file: calls run in threads, settled on the loop."""
+    """Implements `Registry`. Opens the record for itself: calls run in threads, settled on the loop."""
 
-    drains = False
-
-    def __init__(self, folder: Path, wake: Wake) -> None:
-        """Raises `CannotOpen` and its kin."""
-        self._cluster = ClusterFile(folder)
+    def __init__(self, folder: Path, wake: Wake, open_record: Callable[[], ClusterRecord] | None = None) -> None:
+        """`open_record`: where the record is not a file in the folder. Raises `CannotOpen` and its kin."""
+        self._cluster: ClusterRecord = open_record() if open_record is not None else ClusterFile(folder)
         self._membership = Membership(self._cluster)
         self._folder = folder
         self._wake = wake
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="registry")
         self.groups = self._cluster.shards
+        self.drains = self._cluster.drains
 
     def close(self) -> None:
         """End the threads; what has not begun is dropped, and its promise never settled. Blocks for a call at most."""
@@ -76,10 +76,8 @@ class FileRegistry:
         return self._run(partial(self._cluster.is_sealed, life))
 
     def drain(self, life: str) -> Promise[None]:
-        """See `Registry`: whoever opens a shard file finds everything in it."""
-        done: Promise[None] = Promise()
-        done.resolve(None)
-        return done
+        """See `Registry`."""
+        return self._run(partial(self._cluster.drain, life))
 
     # --- in a thread -------------------------------------------------------------------------------------------------
 

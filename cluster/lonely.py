@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from actors.store.cluster_file import ClusterFile
 from actors.store.store import StoreError
 from cluster.app import CellApp
 from cluster.data_folder import prepare
@@ -16,6 +15,7 @@ from cluster.membership import Membership
 from cluster.problems import StartProblem
 from cluster.processes import is_alive, kill_for_sure
 from cluster.settings import Settings
+from cluster.stores import open_record
 from gateway.api.bridge import settle
 
 NAME = "cell-1"
@@ -38,7 +38,7 @@ async def only_cell(settings: Settings) -> AsyncIterator[CellApp]:
     """A started cell that owns everything; its doors are closed. Raises `StartProblem`."""
     prepare(settings)
     with folder_lock(settings):
-        cluster = ClusterFile(settings.data)
+        cluster = open_record(settings)
         try:
             membership = Membership(cluster)
             end_old_lives(membership)

@@ -1,4 +1,4 @@
-"""Changes of the cluster's view and of lives, each one step in the cluster file. Plain calls; no process is touched here.
+"""Changes of the cluster's view and of lives, each one step in the cluster's record. Plain calls; no process is touched here.
 
 A life is sealed *before* a view without it is stored, always: the fence is the commit.
 """
@@ -25,8 +25,7 @@ from actors.runtime.view import (
     wanted_moves,
     withdraw_moves,
 )
-from actors.store.cluster_file import ClusterFile
-from actors.store.shards import seal_life
+from actors.store.cluster_record import ClusterRecord
 from cluster.processes import ProcessId
 
 PROCESS = "process:"
@@ -38,11 +37,9 @@ ATTEMPTS = 20
 class Membership:
     """The cluster as it is written down."""
 
-    def __init__(self, cluster: ClusterFile) -> None:
+    def __init__(self, cluster: ClusterRecord) -> None:
         self._cluster = cluster
-        # Device and inode of the file: a copy has others, though it names the same lives.
-        found = cluster.path.stat()
-        self._place = f"{found.st_dev}:{found.st_ino}"
+        self._place = cluster.place
 
     def view(self) -> View | None:
         """The stored view; None before the first one. Raises `ViewError`."""
@@ -83,8 +80,7 @@ class Membership:
 
     def seal(self, life: str) -> None:
         """The fence: when this returns, no commit of that life succeeds any more. Its process must be gone already."""
-        seal_life(self._cluster.path.parent, self._cluster.shards, life)
-        self._cluster.mark_sealed(life)
+        self._cluster.seal_life(life)
 
     # --- views; each returns what is stored afterwards ---
 

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from actors.store.cluster_file import ClusterFile
 from actors.store.store import StoreError
 from cluster.app import CellApp
 from cluster.data_folder import prepare
@@ -15,6 +14,7 @@ from cluster.life_lock import hold_life
 from cluster.membership import Membership
 from cluster.problems import StartProblem
 from cluster.settings import Settings
+from cluster.stores import open_record
 from gateway.api.bridge import settle
 
 
@@ -30,7 +30,7 @@ class Seat(NamedTuple):
 async def one_of_many(settings: Settings, seat: Seat) -> AsyncIterator[CellApp]:
     """A started cell that is in the view; its doors are closed. Raises `StartProblem`."""
     prepare(settings)
-    cluster = ClusterFile(settings.data)
+    cluster = open_record(settings)
     try:
         life = Membership(cluster).new_life(seat.name)
     finally:

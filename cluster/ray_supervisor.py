@@ -15,7 +15,6 @@ import ray
 from ray.exceptions import RayError
 
 from actors.runtime.plain import changed
-from actors.store.cluster_file import ClusterFile
 from actors.store.store import StoreError
 from cluster import plan_steps as steps
 from cluster.child import Child
@@ -33,6 +32,7 @@ from cluster.problems import StartProblem, in_short, last_words
 from cluster.ray_cell import answered, log_to_file
 from cluster.ray_hands import RayCellPort, RayHands
 from cluster.settings import Settings
+from cluster.stores import open_record
 from cluster.supervisor import Supervisor
 from cluster.tree import PARTS, part_of
 from cluster.upkeep import Upkeep, story_of
@@ -81,7 +81,7 @@ class SupervisorActor:
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(folder_lock(self._settings))
-                membership = Membership(ClusterFile(self._settings.data))
+                membership = Membership(open_record(self._settings))
                 plan = self._plan = PlanKeeper(membership)
                 await self._wait_after_many_starts(plan)
                 parts = self._parts = await self._put_together(membership, plan)

@@ -14,8 +14,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from actors.commands import ROOM_PATTERN
+from cluster.store_place import parse_place
 
 ROOM = re.compile(ROOM_PATTERN).fullmatch
+CASSANDRA_GROUPS = 64
+"""Groups of slots of a new cluster on Cassandra: they cost nothing there, and more of them share out better."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=10 * 365 * 86400)]
 
@@ -29,6 +32,9 @@ class Settings(BaseModel):
 
     data: Path = Path("data")
     """Folder of the database, keys, logs and certificates. Made at the first start, for this user alone."""
+    store: str = Field(default="", max_length=1000)
+    """Where messages are stored: unset: in database files in `data`, for one machine; or in a Cassandra cluster, as
+    `cassandra://user:password@host1,host2:9042/keyspace?dc=name`. It cannot be changed later."""
     key_file: Path | None = None
     """File of the master key, which unlocks the message bodies. Unset: `master.key` in the data folder. Keep a copy
     elsewhere: without it nobody can read what is stored."""
@@ -82,7 +88,8 @@ class Settings(BaseModel):
     """Processes that serve, one for each core that chat may use. They share the public port."""
     shards: int | None = Field(default=None, ge=1, le=256)
     """Database files, fixed when the data folder is made: at least as many as there will ever be cells, and no more than
-    needed, since each is synced by itself. Unset: as many as cells."""
+    needed, since each is synced by itself. Unset: as many as cells. On Cassandra: groups that move from cell to cell as
+    a whole; unset: 64."""
 
     isolation: Literal["cell", "process"] = "cell"
     """`cell`: rooms share the cells. `process`: every room gets a process, a named Ray actor, of its own, once it is used."""
@@ -147,6 +154,13 @@ class Settings(BaseModel):
     def _expanded(cls, value: Path | None) -> Path | None:
         # Absolute, since supervisor and cells run in other folders than the command that reads the settings.
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("store")
+    @classmethod
+    def _store(cls, value: str) -> str:
+        if value:
+            parse_place(value)
+        return value
 
     @field_validator("address")
     @classmethod
@@ -216,7 +230,7 @@ class Settings(BaseModel):
     @property
     def shard_count(self) -> int:
         """Shards of a new data folder."""
-        return self.shards or self.cells
+        return self.shards or (CASSANDRA_GROUPS if self.store else self.cells)
 
     @property
     def master_key_file(self) -> Path | None:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from actors.chat_cell import ChatCell
 from actors.ports import Verdicts
 from actors.runtime.links import Links
-from actors.store.sqlite import SqliteStore
 from cluster.loop_lag import LoopLag
+from cluster.stores import LifeStore
 from gateway.auth.passwords import Passwords
 from gateway.counters import Counters
 from gateway.front import Front
@@ -26,7 +26,7 @@ class Parts(NamedTuple):
     """The parts of a cell that count."""
 
     chat: ChatCell
-    store: SqliteStore
+    store: LifeStore
     links: Links
     verdicts: Verdicts
     lag: LoopLag
@@ -76,7 +76,7 @@ def _core_sources(parts: Parts) -> dict[str, Source]:
     }
 
 
-def _store_sources(store: SqliteStore) -> dict[str, Source]:
+def _store_sources(store: LifeStore) -> dict[str, Source]:
     return {
         "commits": lambda: store.info()["commits"],
         "commit_seconds": lambda: store.info()["commit_seconds"],

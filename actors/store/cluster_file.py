@@ -14,7 +14,7 @@ from typing import Any
 
 from actors.store.migrations import migrate
 from actors.store.opening import CLUSTER_KIND, FORMAT_STEP, Damaged, check_folder, connect, explain, version_of
-from actors.store.shards import create_shards
+from actors.store.shards import create_shards, seal_life
 
 NAME = "cluster.db"
 PLAN = "plan"
@@ -39,8 +39,10 @@ STEPS = (
 class ClusterFile:
     """An open cluster file. Any thread may call; calls wait for each other. Raises `CannotOpen` and its kin, `StoreUnavailable`.
 
-    It is the `KeyShelf` of `seal.Sealer`.
+    Implements `ClusterRecord`.
     """
+
+    drains = False
 
     def __init__(self, folder: Path) -> None:
         """Open the cluster file of a data folder that `create` has made."""
@@ -61,6 +63,8 @@ class ClusterFile:
         """Which master key belongs to this data."""
         self.created_at: int = row[2]
         """Milliseconds since 1970."""
+        found = self.path.stat()
+        self.place = f"{found.st_dev}:{found.st_ino}"
 
     def close(self) -> None:
         """Close the file."""
@@ -88,6 +92,14 @@ class ClusterFile:
         """Note that a life is sealed, also one that is not written down. The fence itself is `shards.seal_life`: call that too."""
         self._change("INSERT OR REPLACE INTO lives VALUES (?, 1)", life)
 
+    def seal_life(self, life: str) -> None:
+        """See `ClusterRecord`."""
+        seal_life(self.path.parent, self.shards, life)
+        self.mark_sealed(life)
+
+    def drain(self, life: str) -> None:
+        """See `ClusterRecord`: whoever opens a shard file finds everything in it."""
+
     def is_sealed(self, life: str) -> bool:
         """Whether it is noted as sealed."""
         row = self._one("SELECT sealed FROM lives WHERE life = ?", life)
@@ -105,13 +117,13 @@ class ClusterFile:
 
     def plan(self) -> tuple[int, bytes]:
         """(version, data) of the stored plan; version 0 and no data where none was ever stored."""
-        return _versioned(self.setting(PLAN))
+        return versioned(self.setting(PLAN))
 
     def change_plan(self, expected: int, data: bytes) -> bool:
         """Store `data` as version `expected` + 1, if `expected` is still the stored version. False where it is not."""
         with self._transaction() as run:
             row = run("SELECT value FROM settings WHERE name = ?", (PLAN,)).fetchone()
-            if _versioned(row[0] if row else None)[0] != expected:
+            if versioned(row[0] if row else None)[0] != expected:
                 return False
             run("INSERT OR REPLACE INTO settings VALUES (?, ?)", (PLAN, (expected + 1).to_bytes(VERSION_BYTES, "big") + data))
             return True
@@ -208,7 +220,8 @@ class ClusterFile:
                     self._connection.execute("ROLLBACK")
 
 
-def _versioned(value: bytes | None) -> tuple[int, bytes]:
+def versioned(value: bytes | None) -> tuple[int, bytes]:
+    """(version, data) of such a row; version 0 where there is none."""
     return (int.from_bytes(value[:VERSION_BYTES], "big"), bytes(value[VERSION_BYTES:])) if value else (0, b"")
 
 

@@ -30,7 +30,10 @@ def backup(ctx: click.Context, target: Path, keys_apart: bool) -> None:
 
     The master key goes along under a passphrase (asked for, or WARBLER_PASSPHRASE), unless --keys-apart.
     """
-    opened = open_folder(settings_of(ctx))
+    settings = settings_of(ctx)
+    if settings.store:
+        raise StartProblem("A backup copies database files; Cassandra has snapshots of its own. Keep a copy of the master key beside them.")
+    opened = open_folder(settings)
     opened.cluster.close()
     passphrase = None if keys_apart else _passphrase(new=True)
     with Bars() as bars:

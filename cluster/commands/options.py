@@ -17,6 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 OPTIONS: dict[str, tuple[Any, str]] = {
     "data": (PATH, "Folder of the data."),
+    "store": (str, "Where messages are stored: cassandra://...; else in the data folder."),
     "port": (int, "Public port; 0: a free one."),
     "host": (str, "Address to listen on."),
     "cells": (int, "Processes that serve."),

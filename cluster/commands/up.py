@@ -30,7 +30,7 @@ SILENCE_LIMIT_S = 60.0
 
 
 @click.command("up")
-@setting_options("data", "port", "host", "cells", "shards", "cert", "key", "address", "secrets", "nodes_share_this_machine")
+@setting_options("data", "store", "port", "host", "cells", "shards", "cert", "key", "address", "secrets", "nodes_share_this_machine")
 @click.option("--foreground/--detach", default=True, show_default=True, help="Stay and follow; or start and return.")
 @click.pass_context
 def command(ctx: click.Context, foreground: bool) -> None:

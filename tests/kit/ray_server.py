@@ -26,9 +26,11 @@ LIMIT_S = 60.0
 class Server:
     """A data folder and the commands on it, each in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.settings = Settings(data=folder / "data")
+    def __init__(self, folder: Path, store: str = "") -> None:
+        self.settings = Settings(data=folder / "data", store=store)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("WARBLER_", "RAY_"))}
+        if store:
+            self.environment["WARBLER_STORE"] = store
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "cluster.cli", *arguments, "--data", str(self.settings.data)]

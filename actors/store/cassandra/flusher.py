@@ -129,9 +129,9 @@ class Flusher:
             run(put_forgets(piles, self._sealer), self._port)
             write_all(statements(piles, self._sealer, {}), self._port)
             run(note_floor(self._life, self._floor, reaches), self._port)
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - the ledger has it all, and it is tried again; commits wait, and people are told why
             self.failures += 1
-            self.last_error = str(error)
+            self.last_error = str(error) if isinstance(error, StoreError) else repr(error)
             return False
         self._floor = reaches
         return True

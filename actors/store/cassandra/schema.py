@@ -144,6 +144,7 @@ STATEMENTS: dict[str, str] = {
     "DATA KEY": "SELECT wrapped FROM data_keys WHERE id = ?",
     "ADD DATA KEY": "INSERT INTO data_keys (id, wrapped) VALUES (?, ?) IF NOT EXISTS",
     "VIEW": "SELECT version, data FROM views WHERE one = 1",
+    "VIEW VERSION": "SELECT version FROM views WHERE one = 1",
     "FIRST VIEW": "INSERT INTO views (one, version, data) VALUES (1, 1, ?) IF NOT EXISTS",
     "CHANGE VIEW": "UPDATE views SET version = ?, data = ? WHERE one = 1 IF version = ?",
     "LEASE": "SELECT holder, number FROM lease WHERE one = 1",

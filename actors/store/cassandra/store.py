@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from actors.runtime.actor import actor_id
+from actors.runtime.driving import drive
 from actors.runtime.promise import Promise, rejected, resolved
 from actors.runtime.ring import slot_of
 from actors.store.batcher import Batcher, Pending, Soon, Wake
@@ -71,7 +72,9 @@ class CassandraStore:
 
     def take_shard(self, shard: int) -> Promise[None]:
         """Own a group. Rejects with `Sealed`, `NotReleased` (seal and drain its owner first). Safe to repeat."""
-        return self._batcher.run(partial(self._take, shard))
+        if shard < 0:
+            raise ValueError(f"there is no group {shard}")
+        return drive(self._take(shard))
 
     def release_shard(self, shard: int) -> Promise[None]:
         """Own it no longer, after all commits made before this call. Safe to repeat."""
@@ -237,9 +240,12 @@ class CassandraStore:
         if self._under_way >= MOST_READS or self._closed:
             self._refused += 1
             return rejected(StoreUnavailable("the store is closed" if self._closed else "too many reads wait"))
+        return self._launch(steps())
+
+    def _launch(self, steps: Steps[T]) -> Promise[T]:
         promise: Promise[T] = Promise()
         self._under_way += 1
-        launch(steps(), self._answering, partial(self._came, promise))
+        launch(steps, self._answering, partial(self._came, promise))
         return promise
 
     def _came(self, promise: Promise[Any], value: Any, error: Exception | None) -> None:
@@ -281,12 +287,13 @@ class CassandraStore:
         # However it ended: those who read ask again, and commits hear of it themselves.
         self._settling = False
 
-    def _take(self, group: int) -> None:
-        if group in self._epochs:
-            return
-        if group < 0:
-            raise ValueError(f"there is no group {group}")
-        epoch = run(take_group(self.life, group, is_seat=group >= self.shards), self._port)
+    async def _take(self, group: int) -> None:
+        if group not in self._epochs:
+            # Not in the writer's thread: many groups are taken at once, each of them a round trip or two.
+            epoch = await self._launch(take_group(self.life, group, is_seat=group >= self.shards))
+            await self._batcher.run(partial(self._own, group, epoch))
+
+    def _own(self, group: int, epoch: int) -> None:
         self._writer.forget_heads()
         self._epochs[group] = epoch
 
