@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+from actors.store.store import StoreError
 from cluster.child import Child
 from cluster.hands import CellPort, Hands
 from cluster.membership import Membership
@@ -52,12 +53,22 @@ class Burials:
     async def see_out(self, life: str, why: str) -> None:
         """Until a dead life is sealed and out of the view: by the cells that live; where none does, or none does it, from here."""
         end = asyncio.get_running_loop().time() + SEAL_LIMIT_S
-        while self._is_not_out(life):
-            if not self._ports() or asyncio.get_running_loop().time() >= end:
-                self.see_out_alone(life)
-                return
+        while not self._saw_out(life, end):
             await self._report(life, why)
             await asyncio.sleep(LOOK_S)
+
+    def _saw_out(self, life: str, end: float) -> bool:
+        try:
+            if not self._is_not_out(life):
+                return True
+            if self._ports() and asyncio.get_running_loop().time() < end:
+                return False
+            self.see_out_alone(life)
+        except StoreError as error:
+            # It is away, for the cells too: nothing is lost by trying again.
+            _log.warning("life_not_seen_out", life=life, reason=str(error))
+            return False
+        return True
 
     async def end_stranger(self, life: str, why: str) -> None:
         """End the process of a life that is nobody's child, and see it out."""

@@ -1,7 +1,7 @@
 """The supervisor's own loops, as its tree says: one that fails ends all, and all begin anew; too often, and the supervisor ends.
 
 What a loop knows is read anew when it begins. Where even that does not help, the process's own state is taken to be broken: Ray starts
-the supervisor again, which adopts what runs.
+the supervisor again, which adopts what runs. A store that is away says nothing about that state.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+from actors.store.store import StoreError
 from cluster.discipline import judge
 from cluster.problems import in_short
 from cluster.tree import LOOPS, PARTS
@@ -42,8 +43,9 @@ async def _keep(loops: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
                     tasks.create_task(_run(loop), name=name)
             return
         except ExceptionGroup as failed:
-            ends.append(now())
             reason = failed.exceptions[0]
+            if not isinstance(reason, StoreError):
+                ends.append(now())
             _log.error("own_loops_failed", error=reason)
             if judge(PARTS[LOOPS], ends, now()).what == "end supervisor":
                 raise StateBroken(in_short(reason)) from failed

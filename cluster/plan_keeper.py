@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from actors.runtime.plain import changed
+from actors.store.store import StoreError
 from cluster.plan import REMEMBERED, Plan, PlanError
 from gateway.logs import event_log
 
@@ -62,6 +63,16 @@ class PlanKeeper:
                     return wanted
                 self.look()
         raise RuntimeError(f"the plan was changed by others {ATTEMPTS} times in a row")
+
+    def note(self, step: Callable[[Plan], Plan]) -> Plan:
+        """The same for what is only good to remember: while the store is away it is known here alone, and stored with the next change."""
+        with self._lock:
+            try:
+                return self.change(step)
+            except StoreError as error:
+                _log.warning("plan_not_stored", reason=str(error))
+                self.plan = step(self.plan)
+                return self.plan
 
     def ask(self, request: str, step: Callable[[Plan], Plan]) -> Plan:
         """The same for a request of somebody who may repeat it: with an id that was answered before nothing is changed."""

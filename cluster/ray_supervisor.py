@@ -94,14 +94,14 @@ class SupervisorActor:
             try:
                 await self._supervise(parts)
             except ExceptionGroup as failed:
-                plan.change(partial(changed, broken=in_short(failed.exceptions[0])))
+                plan.note(partial(changed, broken=in_short(failed.exceptions[0])))
                 raise
 
     async def _wait_after_many_starts(self, plan: PlanKeeper) -> None:
         """Ray starts it at once, always: its back-off is its own."""
         now, part = time.time(), PARTS["supervisor"]
         starts = (*(at for at in plan.plan.starts if at > now - longest_window(part)), now)[-steps.KEPT_ENDS :]
-        plan.change(partial(changed, starts=starts))
+        plan.note(partial(changed, starts=starts))
         verdict = judge(part, starts, now)
         if verdict.after_s:
             self._problem = f"The supervisor {verdict.why or 'was started again and again'}; it goes on in {verdict.after_s:g} s."

@@ -38,7 +38,7 @@ class Restarting:
             child.turns("ended")
             return False
         now = self._now()
-        plan = self._plan.change(lambda plan: steps.note_end(steps.forget_ends(plan, now - LONGEST_S), child.name, now))
+        plan = self._plan.note(lambda plan: steps.note_end(steps.forget_ends(plan, now - LONGEST_S), child.name, now))
         child.restarts += 1
         verdict = judge(child.part, plan.ends[child.name], now, self._known(child, well))
         match verdict.what:
@@ -57,7 +57,7 @@ class Restarting:
         while (hold := self._plan.plan.paused.get(child.name)) is not None:
             left_s = hold.until - self._now()
             if left_s <= 0:
-                self._plan.change(partial(steps.resume, name=child.name))
+                self._plan.note(partial(steps.resume, name=child.name))
                 break
             child.problem = hold.why
             child.turns("paused")
@@ -65,15 +65,15 @@ class Restarting:
 
     def forget_all(self) -> None:
         """Nothing counts any more: the whole server ends in good order."""
-        self._plan.change(steps.resume_all)
+        self._plan.note(steps.resume_all)
 
     def _leave_alone(self, child: Child, verdict: Verdict, now: float) -> None:
         why = f"{verdict.why}; the last time: {child.problem}"
         _log.error("child_beyond_its_limit", cell=child.name, step=verdict.what, why=why)
         hold = Hold(now + verdict.after_s, why)
         if verdict.what == "elsewhere":
-            self._plan.change(partial(steps.avoid, node=self._hands.node_of(child.name), hold=hold))
-        self._plan.change(partial(steps.pause, name=child.name, hold=hold))
+            self._plan.note(partial(steps.avoid, node=self._hands.node_of(child.name), hold=hold))
+        self._plan.note(partial(steps.pause, name=child.name, hold=hold))
 
     def _known(self, child: Child, well: bool) -> Known:
         node, here = self._hands.node_of(child.name), self._plan.plan

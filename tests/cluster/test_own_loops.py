@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from actors.store.store import StoreUnavailable
 from cluster.own_loops import StateBroken, keep_loops
 from cluster.tree import LOOPS, PARTS
 from tests.kit.fast_loop import pass_time, play_fast
@@ -56,4 +57,16 @@ def test_failures_that_are_rare_end_nobody() -> None:
             raise KeyError("once more")
 
     play_fast(keep_loops({"rare": broken_now_and_then}))
+    assert len(tries) == 20
+
+
+def test_a_store_that_is_away_does_not_count() -> None:
+    tries = []
+
+    async def without_store() -> None:
+        tries.append(1)
+        if len(tries) < 20:
+            raise StoreUnavailable("away")
+
+    play_fast(keep_loops({"store": without_store}))
     assert len(tries) == 20

@@ -9,6 +9,7 @@ import pytest
 
 from actors.runtime.plain import changed
 from actors.store.cluster_file import ClusterFile, create
+from actors.store.store import StoreUnavailable
 from cluster import plan_steps as steps
 from cluster.plan import REMEMBERED, Plan
 from cluster.plan_keeper import PlanKeeper
@@ -66,3 +67,33 @@ def test_a_plan_that_cannot_be_read_is_told_and_begun_anew(folder: Path) -> None
     assert "has to be said again" in keeper.problem
     keeper.change(partial(changed, cells=2))
     assert PlanKeeper(cluster).plan.cells == 2
+
+
+class Away:
+    """A shelf that is away when the test says so."""
+
+    def __init__(self, cluster: ClusterFile) -> None:
+        self.cluster = cluster
+        self.is_away = False
+
+    def plan(self) -> tuple[int, bytes]:
+        return self.cluster.plan()
+
+    def change_plan(self, expected: int, data: bytes) -> bool:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        return self.cluster.change_plan(expected, data)
+
+
+def test_what_is_only_good_to_remember_is_known_while_the_store_is_away_and_stored_with_the_next_change(folder: Path) -> None:
+    shelf = Away(ClusterFile(folder))
+    keeper = PlanKeeper(shelf)
+    shelf.is_away = True
+    keeper.note(partial(steps.note_end, name="cell-1", at=1.0))
+    with pytest.raises(StoreUnavailable):
+        keeper.change(partial(steps.take_off, name="cell-1"))
+    assert (keeper.plan.ends, keeper.plan.off) == ({"cell-1": (1.0,)}, ())
+    shelf.is_away = False
+    keeper.change(partial(steps.take_off, name="cell-1"))
+    stored = PlanKeeper(shelf).plan
+    assert (stored.ends, stored.off) == ({"cell-1": (1.0,)}, ("cell-1",))

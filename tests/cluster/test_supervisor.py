@@ -9,6 +9,7 @@ import pytest
 
 from actors.runtime.view import CellInfo
 from actors.store.cluster_file import ClusterFile
+from actors.store.store import StoreUnavailable
 from cluster.membership import Membership
 from cluster.problems import StartProblem
 from cluster.processes import ProcessId
@@ -230,6 +231,32 @@ def test_a_frozen_cell_is_killed_before_it_is_sealed_and_replaced(tmp_path: Path
         await town.until_settled()
         assert town.supervisor.children["cell-1"].last_end == "it answered nothing for 10 s"
         assert town.supervisor.children["cell-2"].restarts == 0
+        await town.stop()
+
+    play(tmp_path, scenario)
+
+
+def test_a_store_that_is_away_ends_no_supervisor_and_the_dead_are_seen_out_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 1)
+        await town.until_settled()
+        dead = town.machine.of("cell-1").life
+        refused: list[str] = []
+
+        def refuse(*_: object) -> bool:
+            refused.append("x")
+            raise StoreUnavailable("away")
+
+        with monkeypatch.context() as away:
+            for name in ("seal", "new_life", "change_plan"):
+                away.setattr(Membership, name, refuse)
+            town.machine.die(dead)
+            await town.until(lambda: len(refused) > 10)
+            assert dead in town.membership.unsealed()
+        await town.until_settled()
+        assert town.plan.ends["cell-1"]
         await town.stop()
 
     play(tmp_path, scenario)
