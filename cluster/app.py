@@ -46,6 +46,7 @@ from cluster.settings import Settings
 from cluster.sources import Parts
 from cluster.stats import cell_stats
 from cluster.stores import open_store, record_opener
+from cluster.tree import actor_limits
 from gateway.api.bridge import settle
 from gateway.auth.tokens import parse_token
 from gateway.logs import event_log
@@ -101,6 +102,7 @@ class CellApp:
             tickets,
         )
         self.chat = ChatCell(self.who.life, clock, self.store, edges, _report)
+        self.chat.cell.limit_restarts(actor_limits())
         self.chat.cell.on_lost_ownership(self._lost_ownership)
         secret = self._folder.link_secret
         self._dialer = PeerDialer(secret, self.who.life)

@@ -1,7 +1,7 @@
 """The supervision tree: who restarts what, how often, and what happens beyond that. One screen of data.
 
 `TREE` is what the supervisors go by. After every end of a child the supervisor asks `cluster.discipline`, which reads nothing but the
-child's part here; the cells' own limit for their actors is the runtime's. Services are restarted; a client's connection never is.
+child's part here; every cell gives its runtime the limits of its actors from here. Services are restarted; a client's connection never is.
 
     permanent    started again, whatever ended it          one for one    nobody else is touched by its end
     transient    started again only where it failed        one for all    all parts below are started anew together
@@ -56,8 +56,7 @@ class Part(NamedTuple):
     """For the parts below it."""
 
 
-_POLICY = RestartPolicy()
-ACTOR = Limit(_POLICY.crashes, _POLICY.window_s, _POLICY.quarantine_s)
+ACTOR = Limit(ends=5, window_s=60.0, hold_s=60.0)
 SOON = BackOff(free=3, window_s=300.0, first_s=1.0, longest_s=30.0)
 RAYS = BackOff(free=10, window_s=300.0, first_s=1.0, longest_s=30.0)
 """Ray starts it again at once, always: it waits by itself, and only where it does not stay."""
@@ -98,3 +97,9 @@ PARTS = {part.name: part for _, part in walk()}
 def part_of(cell: str) -> Part:
     """The part that a cell of this name is."""
     return PARTS[OWN_CELL] if is_seat(cell) else PARTS["cell"]
+
+
+def actor_limits() -> dict[str, RestartPolicy]:
+    """Kind of actor -> its limit, for the runtime of a cell."""
+    kinds = {part.name: part.limit for part in PARTS["cell"].parts}
+    return {kind: RestartPolicy(limit.ends, limit.window_s, limit.hold_s) for kind, limit in kinds.items() if limit is not None}

@@ -11,7 +11,7 @@ The cell owns the slots that it was told to open (`open_slots`); it never decide
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from actors.errors import Overloaded, Unavailable, Unknown
@@ -24,7 +24,7 @@ from actors.runtime.owners import Owners
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise, rejected
 from actors.runtime.remote import Remote
-from actors.runtime.restarts import Restarts
+from actors.runtime.restarts import RestartPolicy, Restarts
 from actors.runtime.scheduler import Scheduler
 from actors.runtime.slots import Slots
 from actors.runtime.turns import Turns
@@ -88,6 +88,10 @@ class Cell:
         self._remote = remote
         self._lost_link = on_lost_link
         self._on_undelivered = on_undelivered
+
+    def limit_restarts(self, by_kind: Mapping[str, RestartPolicy]) -> None:
+        """How often actors of these kinds may crash; before the first one does."""
+        self._restarts = Restarts(by_kind=by_kind)
 
     def on_lost_ownership(self, callback: Callable[[ActorId], None]) -> None:
         """Called when a commit of an actor was refused by the fence: time to ask for the view."""

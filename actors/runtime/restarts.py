@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -17,19 +18,23 @@ class RestartPolicy:
 class Restarts:
     """The crashes of the actors of one cell. Only addresses that crashed lately are kept."""
 
-    def __init__(self, policy: RestartPolicy = RestartPolicy()) -> None:
+    def __init__(self, policy: RestartPolicy = RestartPolicy(), by_kind: Mapping[str, RestartPolicy] | None = None) -> None:
+        """`by_kind`: kinds of actors with a policy of their own."""
         self._policy = policy
+        self._by_kind = dict(by_kind or {})
+        self._longest_s = max(policy.window_s, *(own.window_s for own in self._by_kind.values()), 0.0)
         self._crashes: dict[str, list[float]] = {}
         self._until: dict[str, float] = {}
 
     def crashed(self, address: str, now: float) -> bool:
         """Note a crash; True where the address is now in quarantine."""
-        window = [at for at in self._crashes.get(address, ()) if at > now - self._policy.window_s]
+        policy = self._by_kind.get(address.partition(":")[0], self._policy)
+        window = [at for at in self._crashes.get(address, ()) if at > now - policy.window_s]
         window.append(now)
         self._crashes[address] = window
-        if len(window) <= self._policy.crashes:
+        if len(window) <= policy.crashes:
             return False
-        self._until[address] = now + self._policy.quarantine_s
+        self._until[address] = now + policy.quarantine_s
         return True
 
     def quarantined_s(self, address: str, now: float) -> float:
@@ -44,5 +49,5 @@ class Restarts:
 
     def forget_old(self, now: float) -> None:
         """Drop what no longer counts, so that the tables stay small."""
-        self._crashes = {a: w for a, w in self._crashes.items() if w[-1] > now - self._policy.window_s}
+        self._crashes = {a: w for a, w in self._crashes.items() if w[-1] > now - self._longest_s}
         self._until = {a: until for a, until in self._until.items() if until > now}

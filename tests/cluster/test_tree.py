@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.runtime.restarts import Restarts
-from cluster.tree import ACTOR, OWN_CELL, PARTS, part_of, walk
+from cluster.tree import ACTOR, OWN_CELL, PARTS, actor_limits, part_of, walk
 from tests.kit.chat import Town
 
 
@@ -19,7 +19,7 @@ def test_a_connection_is_never_restarted_nor_is_what_has_somebody_else_to_go_on(
 
 
 def test_an_actor_is_left_alone_just_when_its_limit_says_so() -> None:
-    restarts = Restarts()
+    restarts = Restarts(by_kind=actor_limits())
     assert [restarts.crashed("room:x", 0.0) for _ in range(ACTOR.ends)] == [False] * ACTOR.ends
     assert restarts.crashed("room:x", ACTOR.window_s - 1.0)
     assert restarts.quarantined_s("room:x", ACTOR.window_s - 1.0) == ACTOR.hold_s

@@ -230,3 +230,18 @@ def test_restarts_forget_what_is_long_past() -> None:
     assert restarts.quarantined_s("x", 14.0) == 0.0
     restarts.forget_old(100.0)
     assert not restarts.crashed("x", 100.0)
+
+
+def test_a_kind_may_have_a_limit_of_its_own() -> None:
+    restarts = Restarts(RestartPolicy(crashes=5), {"room": RestartPolicy(crashes=1, window_s=100.0, quarantine_s=7.0)})
+    assert [restarts.crashed("user:x", 0.0) for _ in range(2)] == [False, False]
+    assert [restarts.crashed("room:x", at) for at in (0.0, 99.0)] == [False, True]
+    assert restarts.quarantined_s("room:x", 99.0) == 7.0
+
+
+def test_a_cell_goes_by_the_limits_that_it_is_given() -> None:
+    stage = Stage()
+    stage.cell.limit_restarts({X.partition(":")[0]: RestartPolicy(crashes=0, quarantine_s=9.0)})
+    stage.tell("raise one")
+    stage.run()
+    assert stage.cell.quarantined_s(X) == 9.0
