@@ -42,6 +42,8 @@ class Successions:
         if end is None:
             old = await supervisor.serving(name)
             await supervisor.release(name)
+            if supervisor.stopping:
+                raise StartProblem("The server is being stopped.")
             new = Child(name, PARTS["successor"])
             new.replaces, new.restarts, new.last_end = old.life, old.restarts, old.last_end
             supervisor.partings.hold(old)

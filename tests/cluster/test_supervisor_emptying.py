@@ -174,3 +174,16 @@ def test_a_cell_that_is_wanted_no_more_is_emptied_and_ends_in_good_order(tmp_pat
         await town.stop()
 
     play(tmp_path, scenario)
+
+
+def test_a_server_that_is_stopped_in_the_middle_of_a_roll_leaves_no_process(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 3)
+        await town.until_settled()
+        town.upkeep.begin("roll", town.names)
+        await town.until(lambda: bool(town.supervisor.leaving))
+        await town.supervisor.stop(1.0)
+        await asyncio.gather(town.task, town.work, return_exceptions=True)
+        assert (town.machine.living, town.membership.unsealed(), town.view.cells) == ({}, [], ())
+
+    play(tmp_path, scenario)
