@@ -53,9 +53,17 @@ def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode) -> list
     return [
         Kind("session", 0, None, pinned=True, mailbox=4096),
         Kind("relay", 1, lambda ctx: Relay(ctx, cell, tables.sessions, encode), pinned=True, mailbox=16384, idle_s=RELAY_IDLE_S, wake=WAKE),
-        Kind("room", 2, lambda ctx: Room(ctx, room_ports), mailbox=8192, idle_s=ROOM_IDLE_S, wake=WAKE),
-        Kind("user", 3, lambda ctx: User(ctx, user_ports), mailbox=4096, idle_s=USER_IDLE_S),
-        Kind("desk", 8, lambda ctx: Desk(cell, store, tables.interest, cell.actor), pinned=True, mailbox=65536, reads=4096),
+        Kind("room", 2, lambda ctx: Room(ctx, room_ports), mailbox=8192, idle_s=ROOM_IDLE_S, wake=WAKE, speaks_for_slots=True),
+        Kind("user", 3, lambda ctx: User(ctx, user_ports), mailbox=4096, idle_s=USER_IDLE_S, speaks_for_slots=True),
+        Kind(
+            "desk",
+            8,
+            lambda ctx: Desk(cell, store, tables.interest, cell.actor),
+            pinned=True,
+            mailbox=65536,
+            reads=4096,
+            speaks_for_slots=True,
+        ),
         Kind("routes", 9, lambda ctx: Routes(ctx, tables.routes, cell), pinned=True, mailbox=65536),
         Kind("edge", 9, lambda ctx: Edge(ctx, tables.sessions), pinned=True, mailbox=65536),
     ]

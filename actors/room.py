@@ -197,6 +197,7 @@ class Room(Actor):
             await self.ports.store.commit(self.log.commit(drafts, marks, extra, gone))
         except StoreError as error:
             raise discarding(error) from None
+        self._ctx.stored()
         self.log.committed(drafts, marks)
 
     # --- rooms and members -------------------------------------------------------------------------------------------

@@ -129,6 +129,7 @@ class User(Actor):
             raise Reload(Unavailable("store_unavailable", retry_after=1.0)) from None
         except (Conflict, OutcomeUnknown):
             raise Reload(Unknown(retry_after=1.0)) from None
+        self._ctx.stored()
 
     def _must_exist(self) -> None:
         if not self._account.exists:
@@ -280,9 +281,11 @@ class User(Actor):
         if not self._account.exists:
             return
         try:
-            self._ctx.tell(message.origin, await self._list.changed(message.since))
+            changed = await self._list.changed(message.since)
         except StoreError:
             return  # it asks again
+        if self._ctx.is_sure():  # else it asks again
+            self._ctx.tell(message.origin, changed)
 
     @handles(LinkLost)
     def on_link_lost(self, message: LinkLost) -> None:

@@ -39,9 +39,9 @@ class CellBody:
         """See `Body`."""
         self._app.ownership.adopt(view)
 
-    def answer_reads(self, on: bool) -> None:
+    def answer_reads(self, until: float) -> None:
         """See `Body`."""
-        self._app.chat.cell.answers_reads = on
+        self._app.chat.cell.reads_until = until
 
     def leave(self, why: str) -> None:
         """See `Body`: nothing of what its actors say is true any more."""

@@ -15,6 +15,7 @@ A life joins by itself, whoever has the duty.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import NamedTuple
 
 from actors.runtime.view import CellInfo, View, ViewError, add_cells, first_view, replace_cell
@@ -94,9 +95,9 @@ class Coordinator:
         """The version of the view that is known here."""
         return self.view.version if self.view is not None else 0
 
-    def may_answer_reads(self, now: float) -> bool:
-        """Whether this cell can be sure enough that its slots are still its own."""
-        return not self.has_left and not self.hearing.is_cut_off(now, self.lease.mine)
+    def reads_until(self) -> float:
+        """Until when this cell can be sure enough that its slots are still its own, if it hears nothing more."""
+        return -inf if self.has_left else self.hearing.sure_until(self.lease.mine)
 
     # --- inputs: each returns what is to be done ---------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ coordinator does. The time in which this process itself did not run counts for n
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from math import inf
 
 from actors.runtime.view import View
 from cluster.beats import Beat
@@ -114,8 +115,11 @@ class Hearing:
 
     def is_cut_off(self, now: float, holds_duty: bool) -> bool:
         """Whether this cell hears so few others that they may be about to take its slots. A tie is the coordinator's."""
-        if self._me not in self._lives:
-            return False
+        return now > self.sure_until(holds_duty)
+
+    def sure_until(self, holds_duty: bool) -> float:
+        """Until when enough others are heard, if none of them is heard again. The time in which this process does not run counts."""
         counted = self._counted()
-        with_me = 1 + sum(now - self._really_at[life] <= self._cut_s for life in counted if life != self._me)
-        return 2 * with_me < len(counted) or (2 * with_me == len(counted) and not holds_duty)
+        others = sorted((self._really_at[life] for life in counted if life != self._me), reverse=True)
+        needed = (len(counted) + 1) // 2 - 1 if holds_duty else len(counted) // 2
+        return inf if self._me not in self._lives or needed <= 0 else others[needed - 1] + self._cut_s

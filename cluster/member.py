@@ -42,8 +42,8 @@ class Body(Protocol):
     def adopt(self, view: View) -> None:
         """Act on a stored view."""
 
-    def answer_reads(self, on: bool) -> None:
-        """Whether it may answer reads."""
+    def answer_reads(self, until: float) -> None:
+        """Until when (on its own clock) it may answer reads, unless it hears more; also where it does not run meanwhile."""
 
     def leave(self, why: str) -> None:
         """It is out: its slots are others', its commits will all be refused. Its process is to end."""
@@ -169,11 +169,12 @@ class Member:
         self._set_reads()
 
     def _set_reads(self) -> None:
-        reads = self.core.may_answer_reads(self._now())
+        until = self.core.reads_until()
+        self._body.answer_reads(until)
+        reads = self._now() <= until
         if reads != self._reads:
             self._reads = reads
             (_log.info if reads else _log.warning)("reads_answered" if reads else "reads_refused", life=self.core.life)
-            self._body.answer_reads(reads)
 
     # --- actions -----------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ class Activation:
 
     __slots__ = (
         "_actor", "_busy", "_mailbox", "_reading", "_redo", "_running", "_stop",
-        "address", "cell", "context", "is_changing", "is_ready", "kind", "slot", "used",
+        "address", "cell", "context", "is_changing", "is_proved", "is_ready", "kind", "slot", "used",
     )  # fmt: skip
 
     def __init__(self, cell: Cell, address: ActorId, kind: Kind, slot: int) -> None:
@@ -49,6 +49,8 @@ class Activation:
         """Whether it waits in the cell's list for its turn."""
         self.is_changing = False
         """Whether `on_start` or `on_stop` is under way: nothing else runs."""
+        self.is_proved = False
+        """Whether the request that is handled has led to a commit, which proves that this cell has the slot."""
         self.context: CellContext | None = None
         """That of the living instance: timers and stops of an instance before it do not count."""
         self._actor: Actor | None = None
@@ -213,6 +215,7 @@ class Activation:
             elif handler.is_read:
                 self._put_read(item)  # it came before the instance was there: it has its turn of its own
             else:
+                self.is_proved = False
                 argument = [item.request] if handler.is_batch else item.request
                 self._invoke(handler, argument, (item,))
             return
@@ -293,10 +296,17 @@ class Activation:
         if handler.is_batch:
             result = result[0] if result else None
         promise = items[0].promise
-        if isinstance(result, ChatError):
+        if not self.may_say:
+            promise.reject(Unavailable(retry_after=1.0))
+        elif isinstance(result, ChatError):
             promise.reject(result)
         else:
             promise.resolve(result)
+
+    @property
+    def may_say(self) -> bool:
+        """Whether a request may be answered now: else somebody else may have the slot, and know better."""
+        return self.is_proved or not self.kind.speaks_for_slots or self.cell.answers_reads
 
     # --- life --------------------------------------------------------------------------------------------------------
 

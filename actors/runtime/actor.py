@@ -91,6 +91,12 @@ class Context(Protocol):
     def after(self, delay: float, message: Message) -> Timer:
         """Tell myself `message` after `delay` seconds."""
 
+    def stored(self) -> None:
+        """A commit of the message that is handled was taken: whatever is answered to it is the owner's answer."""
+
+    def is_sure(self) -> bool:
+        """Whether this cell can be sure enough that it still has my slot: what no commit proves is told only then."""
+
     def pause(self, seconds: float) -> Awaitable[None]:
         """Wait; for work beside the mailbox only, since a handler that waits lets everybody wait."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from math import inf
 from typing import Any
 
 from actors.errors import Overloaded, Unavailable, Unknown
@@ -51,7 +52,7 @@ class Cell:
         self.scheduler = scheduler
         self.idle_tick = 0
         self.closed = False
-        self.answers_reads = True  # False while others may have this cell's slots, and it cannot know
+        self.reads_until = inf  # others may have this cell's slots from then on, and it cannot know
         self.counters: Counter[str] = Counter()
         """Events since the start, by name; for metrics."""
         self.tell_bound = self.tell
@@ -106,6 +107,11 @@ class Cell:
     def open_slots(self, slots: Iterable[int]) -> None:
         """These slots are this life's own, and their last owner is sealed and drained: activate on demand."""
         self.slots.open(slots)
+
+    @property
+    def answers_reads(self) -> bool:
+        """Whether it may say how things stand: that what its actors know is still true, which no commit proves."""
+        return self.scheduler.now() <= self.reads_until
 
     def owns(self, address: ActorId) -> bool:
         """Whether the slot of an address is open here."""

@@ -44,6 +44,14 @@ class CellContext:
         """Tell myself after `delay` seconds, if this instance is still the one."""
         return self._cell.scheduler.later(delay, self._wake, message)
 
+    def stored(self) -> None:
+        """A commit was taken."""
+        self._activation.is_proved = True
+
+    def is_sure(self) -> bool:
+        """Whether reads are answered here."""
+        return self._cell.answers_reads
+
     def pause(self, seconds: float) -> Promise[None]:
         """Settled after so long."""
         promise: Promise[None] = Promise()

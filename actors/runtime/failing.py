@@ -18,7 +18,7 @@ def failed(activation: Activation, error: BaseException, items: Any) -> None:
     if isinstance(error, ChatError):
         for item in items:
             if item.__class__ is Call:
-                item.promise.reject(error)
+                item.promise.reject(error if activation.may_say else Unavailable(retry_after=1.0))
             else:
                 cell.report("refused", activation.address, item, error)
     elif isinstance(error, LostOwnership):

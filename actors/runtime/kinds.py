@@ -28,5 +28,7 @@ class Kind:
     wake: Message | None = None
     """Told to an address whose instance was discarded, or could not start for it: starting does what it owes to others.
     Repeated until an instance has started. None: an address without messages stays without an instance."""
+    speaks_for_slots: bool = False
+    """Whether its answers are true only where the slots are this cell's: while that is not sure, what no commit proves is not answered."""
     idle_s: float | None = None
     """Seconds without a message after which the instance is let go; None: never."""

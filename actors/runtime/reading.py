@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from actors.errors import ChatError, Overloaded, Unavailable
@@ -51,21 +51,27 @@ class Reading:
             if handler.is_async:
                 self._advance(result, call)
             else:
-                self._ended(call.promise.resolve, result)
+                self._ended(call, result)
 
     def _advance(self, coroutine: Coroutine[Any, Any, Any], call: Call) -> None:
         try:
             waits_for = coroutine.send(None)
         except StopIteration as end:
-            self._ended(call.promise.resolve, end.value)
+            self._ended(call, end.value)
         except BaseException as error:
             self._failed(call, error)
         else:
             waits_for.when_settled(lambda _: self._advance(coroutine, call))
 
-    def _ended(self, settle: Callable[[Any], None], value: Any) -> None:
+    def _ended(self, call: Call, value: Any) -> None:
+        """What was found is told only where reads are answered still: meanwhile somebody else may have got the slot."""
         self.under_way -= 1
-        settle(value)
+        if not self._activation.cell.answers_reads:
+            call.promise.reject(Unavailable(retry_after=1.0))
+        elif isinstance(value, ChatError):
+            call.promise.reject(value)
+        else:
+            call.promise.resolve(value)
 
     def _failed(self, call: Call, error: BaseException) -> None:
         """A read changes nothing, so its crash costs only its own answer."""
@@ -73,14 +79,14 @@ class Reading:
         if isinstance(error, Reload):
             error = error.answer
         if isinstance(error, LostOwnership):
-            self._ended(call.promise.reject, Unavailable(retry_after=0.2))
+            self._ended(call, Unavailable(retry_after=0.2))
             cell.lost_ownership(self._activation.address)
             return
         if not isinstance(error, ChatError):
             raise_if_fatal(error)
             cell.report("crashed", self._activation.address, call.request, error)
             error = ChatError("internal")
-        self._ended(call.promise.reject, error)
+        self._ended(call, error)
 
 
 def raise_if_fatal(error: BaseException) -> None:

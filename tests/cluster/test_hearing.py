@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from actors.runtime.view import CellInfo, add_cells, first_view
@@ -140,3 +142,13 @@ def test_a_life_that_is_in_no_view_is_not_cut_off() -> None:
 def test_all_that_cells_say_is_read_as_it_was_said() -> None:
     for said in (beat("a.1", "b.1"), ViewWanted(7), ViewFrame(8, b"view")):
         assert hear(say(said)) == said
+
+
+@pytest.mark.parametrize(("holds", "until"), [(False, 11.0 + CUT_S), (True, 12.0 + CUT_S)])
+def test_how_long_a_cell_can_be_sure_is_known_before(holds: bool, until: float) -> None:
+    at = hearing("a.1", "b.1", "c.1", "d.1")
+    for moment, life in ((11.0, "b.1"), (12.0, "c.1"), (10.0, "d.1")):
+        at.beat(beat(life), moment)
+    assert at.sure_until(holds) == until
+    assert (at.is_cut_off(until, holds), at.is_cut_off(until + 0.001, holds)) == (False, True)
+    assert hearing("a.1").sure_until(holds) == inf

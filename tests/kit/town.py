@@ -56,9 +56,9 @@ class ScriptedBody:
         if self._life in self._town.members:
             self._town.members[self._life].progress()
 
-    def answer_reads(self, on: bool) -> None:
+    def answer_reads(self, until: float) -> None:
         """See `Body`."""
-        self.reads = on
+        self.reads = self._town.clock.now() <= until
 
     def leave(self, why: str) -> None:
         """See `Body`."""
