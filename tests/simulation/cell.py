@@ -19,6 +19,7 @@ from cluster.coordinator import Coordinator, Times
 from cluster.loads import Load
 from cluster.member import Member
 from cluster.ownership import Ownership
+from cluster.seat_names import is_seat
 from tests.kit.chat import encode, frame, read_token
 from tests.simulation.clocks import CellClock
 from tests.simulation.registry import SimRegistry
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 GENEROUS = SessionLimits(1e6, 1e6, 1e6, 1e6)
 TIMES = Times(tick_s=0.4, beat_s=0.6, silent_s=1.8, cut_s=1.5, check_s=0.9, run_out_s=1.8, move_s=1.0, rest_s=2.0)
 """Shorter than in earnest, in the same proportions: a seed is short."""
+ROOM_LABELS = ("room",)
+"""Of a room's own cell: it has no edge and no hash bucket."""
 
 
 class SimCell:
@@ -46,13 +49,15 @@ class SimCell:
         edges = Edges(encode, frame, read_token, AllowAll(), GENEROUS, 10_000, world.follow(name))
         self.chat = ChatCell(life, self.clock, self.store, edges, self._report)  # type: ignore[arg-type]
         self.cell = self.chat.cell
+        self._reads = True
         self.cell.on_lost_ownership(self._lost_ownership)
         self.links = world.network.join(life, self.cell, lambda version: self.member.look_again(), clock=self.clock)
         self.chat.connect(self.links)
         self.ownership = Ownership(
             self.chat, self.store, self.clock, self._change, lambda: self.member.progress(), lambda: self.member.life_sealed()
         )
-        core = Coordinator(CellInfo(life, name), self.registry.groups, drains=self.registry.drains, times=TIMES)
+        info = CellInfo(life, name, ROOM_LABELS) if is_seat(name) else CellInfo(life, name)
+        core = Coordinator(info, self.registry.groups, drains=self.registry.drains, times=TIMES)
         self.member = Member(core, self.registry, self.links, self.clock, self)
         self.links.oversee(self.member)
         self.member.start()
@@ -65,7 +70,7 @@ class SimCell:
     @property
     def is_open(self) -> bool:
         """Whether devices may connect."""
-        return self.chat.view is not None and self.life in self.chat.view.by_life
+        return not is_seat(self.name) and self.chat.view is not None and self.life in self.chat.view.by_life
 
     def die(self) -> None:
         """The process is gone."""
@@ -86,10 +91,13 @@ class SimCell:
         """See `Body`."""
         self.ownership.adopt(view)
 
-    def answer_reads(self, on: bool) -> None:
+    def answer_reads(self, until: float) -> None:
         """See `Body`."""
-        self._world.note(self.name, "answers reads" if on else "answers no reads")
-        self.cell.answers_reads = on
+        on = self.clock.now() <= until
+        if on != self._reads:
+            self._reads = on
+            self._world.note(self.name, "answers reads" if on else "answers no reads")
+        self.cell.reads_until = until
 
     def leave(self, why: str) -> None:
         """See `Body`."""

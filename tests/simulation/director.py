@@ -24,6 +24,10 @@ THEMES = (
     ("bug", "slow store", "fail"),
     ("off",),
     ("unseat", "hang up"),
+    ("isolate",),
+    ("isolate", "isolate", "crash", "trap", "move"),
+    ("isolate", "isolate", "freeze", "accuse", "store away"),
+    ("isolate", "isolate", "fail", "lost answer", "slow store", "cut"),
 )
 """Faults that are worst together."""
 THEMED = 0.5

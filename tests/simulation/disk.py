@@ -14,6 +14,7 @@ from actors.store.shards import NotReleased, shard_of
 from actors.store.store import Commit, Conflict, Sealed
 from cluster.registry import Lease
 from tests.kit.memory import MemoryDisk, Undo
+from tests.simulation.seat_files import SeatFile, SeatFiles
 
 LEDGER = 8
 """Commits of a life that are at most in its ledger alone."""
@@ -22,9 +23,15 @@ LEDGER = 8
 class Written:
     """A commit that was carried out, and how it is taken back."""
 
-    def __init__(self, change: Commit, undo: Undo) -> None:
+    def __init__(self, rows: MemoryDisk, change: Commit) -> None:
+        self.rows = rows
+        """Those of the shards, or those of a seat."""
         self.change = change
-        self.undo = undo
+        self.undo: Undo = rows.apply(change)
+
+    def take_back(self) -> None:
+        """It was never there."""
+        self.rows.undo(self.undo)
 
 
 class Stale(NamedTuple):
@@ -40,6 +47,7 @@ class Disk:
     def __init__(self, rows: MemoryDisk, shards: int) -> None:
         self.rows = rows
         self.shards = shards
+        self.seats = SeatFiles(self)
         self.owners = [""] * shards
         self.sealed: set[str] = set()
         self.stale: list[Stale] = []
@@ -51,7 +59,7 @@ class Disk:
         self.lease = Lease()
         self.on_write: Callable[[str, Commit], None] | None = None
         """Called with each commit that was written."""
-        self.undrained: dict[str, list[Commit]] = {}
+        self.undrained: dict[str, list[tuple[MemoryDisk, Commit]]] = {}
         """Of sealed lives: commits that are only in their ledger."""
         self._unsynced: dict[str, list[Written]] = {}
         # The last commits of each life, newest last: those that are still in its ledger alone.
@@ -59,18 +67,18 @@ class Disk:
 
     # --- commits ---
 
-    def check(self, life: str, shard: int) -> None:
+    def check(self, life: str, shard: int, seat: SeatFile | None = None) -> None:
         """The fence. Raises `Sealed`."""
-        if life in self.sealed or self.owners[shard] != life:
+        if not self._owns(life, shard, seat):
             raise Sealed(f"life {life} does not own shard {shard}")
 
-    def write(self, life: str, change: Commit) -> None:
-        """Carry out a commit, fence and change in one step. Raises `Sealed`, `Conflict`."""
+    def write(self, life: str, change: Commit, seat: SeatFile | None = None) -> None:
+        """Carry out a commit, fence and change in one step. `seat`: the file that this life has open. Raises `Sealed`, `Conflict`."""
         shard = shard_of(change.slot, self.shards)
-        self.check(life, shard)
-        if life in self.sealed or self.owners[shard] != life:  # never, unless the fence was taken away on purpose
+        self.check(life, shard, seat)
+        if not self._owns(life, shard, seat):  # never, unless the fence was taken away on purpose
             self.stale.append(Stale(life, change))
-        written = Written(change, self.rows.apply(change))
+        written = Written(self.rows if seat is None else seat.rows, change)
         self._unsynced.setdefault(life, []).append(written)
         ledger = self._ledgers.setdefault(life, [])
         ledger.append(written)
@@ -78,6 +86,11 @@ class Disk:
             del ledger[: LEDGER // 2]
         if self.on_write is not None:
             self.on_write(life, change)
+
+    def _owns(self, life: str, shard: int, seat: SeatFile | None) -> bool:
+        if seat is not None:
+            return seat.owner == life and life not in seat.sealed
+        return life not in self.sealed and shard < self.shards and self.owners[shard] == life
 
     def sync(self, life: str) -> None:
         """Everything that this life has written is durable."""
@@ -87,27 +100,41 @@ class Disk:
         """The machine lost its power: what was not synced was never there. Returns how many commits that were."""
         lost = self._unsynced.pop(life, [])
         for written in reversed(lost):
-            self.rows.undo(written.undo)
+            written.take_back()
         ledger = self._ledgers.get(life, [])
         del ledger[max(0, len(ledger) - len(lost)) :]
         return len(lost)
 
     # --- ownership ---
 
-    def take(self, life: str, shard: int) -> None:
-        """Make a life the owner of a shard. Raises `Sealed`, `NotReleased`."""
+    def fold(self, life: str) -> None:
+        """Everything that this life has written is durable, and where everybody reads."""
+        self.sync(life)
+        self._ledgers.pop(life, None)
+
+    def take(self, life: str, shard: int) -> SeatFile | None:
+        """Make a life the owner of a shard, or of a seat's file, which is returned. Raises `Sealed`, `NotReleased`."""
+        if shard >= self.shards:
+            seat = self.seats.find(shard - self.shards)
+            self.seats.take_back(life, seat)
+            self.drain()
+            return seat
         if life in self.sealed:
             raise Sealed(f"life {life} is sealed")
         if self.owners[shard] not in ("", life):
             raise NotReleased(f"life {self.owners[shard]} owns shard {shard}")
         self.drain()
         self.owners[shard] = life
+        return None
 
-    def release(self, life: str, shard: int) -> None:
+    def release(self, life: str, shard: int, seat: SeatFile | None = None) -> None:
         """Nobody owns the shard any more, where that life did."""
-        if self.owners[shard] == life:
-            self.sync(life)
-            self._ledgers.pop(life, None)
+        if not self._owns(life, shard, seat):
+            return
+        self.fold(life)
+        if seat is not None:
+            seat.owner = ""
+        else:
             self.owners[shard] = ""
 
     def seal(self, life: str) -> None:
@@ -120,40 +147,41 @@ class Disk:
         self.sync(life)
         self.sealed.add(life)
         self.owners = ["" if owner == life else owner for owner in self.owners]
+        self.seats.seal(life)
         ledger = self._ledgers.pop(life, [])
         for written in reversed(ledger):
-            self.rows.undo(written.undo)
-        self.undrained[life] = [written.change for written in ledger]
+            written.take_back()
+        self.undrained[life] = [(written.rows, written.change) for written in ledger]
 
     @contextmanager
     def seen_by(self, life: str) -> Iterator[None]:
         """Rows as that life reads them: without what is not synced, and with what is only in its own ledger."""
         hidden = self._unsynced.get(life, ())
         for written in reversed(hidden):
-            self.rows.undo(written.undo)
-        undos: list[Undo] = []
-        for change in self.undrained.get(life, ()):
+            written.take_back()
+        undos: list[tuple[MemoryDisk, Undo]] = []
+        for rows, change in self.undrained.get(life, ()):
             with suppress(Conflict):  # somebody has its place already: `drain` counts that
-                undos.append(self.rows.apply(change))
+                undos.append((rows, rows.apply(change)))
         try:
             yield
         finally:
-            for undo in reversed(undos):
-                self.rows.undo(undo)
+            for rows, undo in reversed(undos):
+                rows.undo(undo)
             for written in hidden:
                 with suppress(Conflict):
-                    written.undo = self.rows.apply(written.change)
+                    written.undo = written.rows.apply(written.change)
 
     def drain(self) -> None:
         """What sealed lives have committed goes where everybody reads."""
         for changes in self.undrained.values():
-            for change in changes:
-                self._fold(change)
+            for rows, change in changes:
+                self._drained(rows, change)
         self.undrained.clear()
 
-    def _fold(self, change: Commit) -> None:
+    def _drained(self, rows: MemoryDisk, change: Commit) -> None:
         try:
-            self.rows.apply(change)
+            rows.apply(change)
         except Conflict:
             self.lost_in_drain += 1
 

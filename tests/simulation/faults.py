@@ -7,6 +7,8 @@ from functools import partial
 from random import Random
 
 from actors import commands as c
+from actors.runtime.actor import actor_id
+from actors.runtime.seating import call_back, seat_room
 from actors.runtime.view import View, set_override
 from actors.store.rows import EntryRow
 from actors.store.store import Commit, OutcomeUnknown, StoreUnavailable
@@ -30,7 +32,7 @@ class Faults:
             "trap": self.trap, "cut": self.cut, "one way": self.cut_one_way, "drop": self.drop_link, "slow links": self.slow_links, "late": self.late,
             "stale view": self.stale_view, "slow store": self.slow_store, "store away": self.store_away, "fail": self.fail_commit,
             "clock": self.jump, "bug": self.crash_actor, "move": self.move, "lost answer": self.lose_answer, "hang up": self.hang_up, "stall": self.stall,
-            "choke": self.choke, "off": self.off, "unseat": self.unseat,
+            "choke": self.choke, "off": self.off, "unseat": self.unseat, "isolate": self.isolate,
         }  # fmt: skip
 
     def later(self, least_s: float, most_s: float, do: Callable[..., None], *args: object) -> None:
@@ -215,6 +217,27 @@ class Faults:
             to = self.chance.choice([*names, None])
             self.world.note(cell.name, "wants group {} at {}", group, to)
             cell.member.change(partial(set_override, group=group, name=to))
+
+        self._with_cell(begin)
+
+    def isolate(self) -> None:
+        """A room is to have a process and a file of its own, or to lose them."""
+
+        def begin(cell: SimCell) -> None:
+            view = cell.member.core.view
+            if view is None or cell.clock.is_frozen:
+                return
+            seated = sorted(seat.address for seat in view.seats if seat.is_wanted)
+            made = stock()
+            rooms = (*made.steady, *made.churning, made.private)
+            if seated and (len(seated) > 1 or self.chance.random() < 0.5):
+                address = self.chance.choice(seated)
+                self.world.note(cell.name, "calls {} back", address)
+                cell.member.change(partial(call_back, address=address))
+            else:
+                address = actor_id("room", self.chance.choice(rooms[: self.chance.choice((2, len(rooms)))]))
+                self.world.note(cell.name, "wants a process for {}", address)
+                cell.member.change(partial(seat_room, address=address))
 
         self._with_cell(begin)
 

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -23,8 +22,7 @@ from actors.room import Room
 from actors.room_log import RoomLog
 from actors.room_repeats import Repeats
 from actors.runtime.activation import Activation, Then
-from actors.runtime.actor import Actor, actor_id
-from actors.runtime.plain import Plain
+from actors.runtime.actor import actor_id
 from actors.runtime.promise import Promise, resolved
 from actors.session_asking import Asking
 from actors.session_posts import Posts
@@ -35,33 +33,11 @@ from cluster.duty import Duty
 from cluster.lease import LeaseWatch
 from cluster.ownership import Ownership
 from tests.kit.memory import MemoryDisk
+from tests.simulation import planted_seats  # noqa: F401 - its bugs are in the table, too
 from tests.simulation.disk import Disk
+from tests.simulation.planting import PLANTED, Patch, handler, planted
+from tests.simulation.seat_files import SeatFile
 from tests.simulation.store import SYNC_S, SimStore
-
-Patch = pytest.MonkeyPatch
-PLANTED: dict[str, Callable[[], AbstractContextManager[None]]] = {}
-
-
-def planted(plant: Callable[[Patch], None]) -> Callable[[Patch], None]:
-    """Put a bug into the table, under its function's name."""
-
-    @contextmanager
-    def in_force() -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch:
-            plant(patch)
-            yield
-
-    PLANTED[plant.__name__] = in_force
-    return plant
-
-
-def handler(patch: Patch, kind: type[Actor], message: type[Plain], function: Callable[..., Any]) -> Callable[..., Any]:
-    """Another function for a message; returns the one before."""
-    entry = kind.handlers[message]
-    before = entry.function
-    patch.setattr(entry, "function", function)
-    return before
-
 
 # --- the store ---------------------------------------------------------------------------------------------------------
 
@@ -69,7 +45,7 @@ def handler(patch: Patch, kind: type[Actor], message: type[Plain], function: Cal
 @planted
 def no_fence(patch: Patch) -> None:
     """A commit is taken from whoever makes it."""
-    patch.setattr(Disk, "check", lambda self, life, shard: None)
+    patch.setattr(Disk, "check", lambda self, life, shard, seat=None: None)
 
 
 @planted
@@ -101,10 +77,10 @@ def opened_before_the_dead_are_drained(patch: Patch) -> None:
 
     take = Disk.take
 
-    def early(self: Disk, life: str, shard: int) -> None:
+    def early(self: Disk, life: str, shard: int) -> SeatFile | None:
         with pytest.MonkeyPatch.context() as instead:
             instead.setattr(Disk, "drain", lambda self: None)
-            take(self, life, shard)
+            return take(self, life, shard)
 
     patch.setattr(Disk, "take", early)
 
@@ -113,8 +89,11 @@ def opened_before_the_dead_are_drained(patch: Patch) -> None:
 def taken_over_without_sealing(patch: Patch) -> None:
     """The next owner comes without the last one being stopped: shards are simply taken, and nobody looks who writes."""
     patch.setattr(Disk, "seal", lambda self, life: None)
-    patch.setattr(Disk, "take", lambda self, life, shard: self.owners.__setitem__(shard, life))
-    patch.setattr(Disk, "check", lambda self, life, shard: None)
+    take = Disk.take
+    patch.setattr(
+        Disk, "take", lambda self, life, shard: self.owners.__setitem__(shard, life) if shard < self.shards else take(self, life, shard)
+    )
+    patch.setattr(Disk, "check", lambda self, life, shard, seat=None: None)
 
 
 @planted
@@ -338,5 +317,8 @@ def slots_open_without_the_store(patch: Patch) -> None:
     """A cell opens the slots of a view before the store has given it their groups."""
     adopt = ChatCell.adopt
     patch.setattr(ChatCell, "adopt", lambda self, view, opens=True: adopt(self, view))
-    patch.setattr(Disk, "check", lambda self, life, shard: None)
+    patch.setattr(Disk, "check", lambda self, life, shard, seat=None: None)
     patch.setattr(SimStore, "_owned", property(lambda self: set(range(self.shards)), lambda self, value: None), raising=False)
+
+
+__all__ = ["PLANTED"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
+from actors.runtime.view import View
 from actors.store.rows import EntryRow, MemberRow, UserRoomRow
 from cluster.bench.judge import Violation, explain, judge
 from tests.simulation.device import SimDevice
@@ -72,8 +73,8 @@ def _settle(world: World, devices: Sequence[SimDevice]) -> None:
 def _missing(world: World) -> Iterator[Violation]:
     """What devices that are on do not have yet."""
     for room in sorted(world.disk.rows.tables.get(MemberRow.table, {})):
-        members = {row.user: row for row in world.disk.rows.rows(MemberRow, room)}
-        head = world.disk.rows.rows(EntryRow, room)[-1].seq
+        members = {row.user: row for row in world.disk.seats.of(room).rows(MemberRow, room)}
+        head = world.disk.seats.of(room).rows(EntryRow, room)[-1].seq
         for device in world.devices:
             if not device.is_on:
                 continue
@@ -89,6 +90,9 @@ def _missing(world: World) -> Iterator[Violation]:
             yield Violation("away", f"{device.name} is not connected")
         elif device.waiting:
             yield Violation("unanswered", f"{device.name} waits for answers to {len(device.waiting)} posts")
+    for seat in View.decode(world.disk.view[1]).seats:
+        if seat.address and (seat.filling or seat.state != "own"):
+            yield Violation("seat", f"{seat.address} is still {'filling' if seat.filling else seat.state}")
 
 
 def _verdict(world: World) -> list[Violation]:
@@ -99,13 +103,13 @@ def _verdict(world: World) -> list[Violation]:
     found += _missing(world)
     found += _lists(world)
     for room in world.disk.rows.tables.get(MemberRow.table, {}):
-        members = world.disk.rows.rows(MemberRow, room)
+        members = world.disk.seats.of(room).rows(MemberRow, room)
         for member in members:
             for device in world.devices:
                 if device.user == member.user:
                     device.recorder.must_have(room, member.first)
         if members:
-            world.history.head(room, world.disk.rows.rows(EntryRow, room)[-1].seq)
+            world.history.head(room, world.disk.seats.of(room).rows(EntryRow, room)[-1].seq)
     return found + judge(world.history, quiet=False)
 
 
@@ -114,7 +118,7 @@ def _lists(world: World) -> list[Violation]:
     wrong = []
     for device in world.devices:
         for row in world.disk.rows.rows(UserRoomRow, device.user):
-            member = next((m for m in world.disk.rows.rows(MemberRow, row.room) if m.user == device.user), None)
+            member = next((m for m in world.disk.seats.of(row.room).rows(MemberRow, row.room) if m.user == device.user), None)
             if (member.role if member is not None else "none") != row.role:
                 wrong.append(Violation("list", f"the list of {device.user} says {row.role} in {row.room}"))
     return wrong

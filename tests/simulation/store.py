@@ -7,19 +7,20 @@ The process can be frozen or die between any two of these. A group can fail: sur
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from actors.runtime.promise import Promise, rejected
 from actors.store.batcher import Batcher, Pending
 from actors.store.shards import shard_of
 from actors.store.store import Commit, Conflict, Sealed, StoreError, StoreUnavailable
-from tests.kit.memory import MemoryStore
+from tests.kit.memory import MemoryDisk, MemoryStore
 from tests.simulation.clocks import CellClock
 from tests.simulation.disk import Disk
+from tests.simulation.seat_files import SeatFile, Use
 
 WRITE_S = 0.0004
 SYNC_S = 0.0006
@@ -42,6 +43,18 @@ class SimLane:
         """Nothing is left to end."""
 
 
+class Parts(NamedTuple):
+    """What is asked of several shards at once."""
+
+    asked: list[tuple[int, Any]]
+    """(shard, what is asked of it)."""
+    join: Callable[[list[Any]], Any]
+
+    def of(self, shard: int) -> list[Any]:
+        """What one shard is asked."""
+        return [what for where, what in self.asked if where == shard]
+
+
 class SimStore:
     """Implements `Store`, and what `cluster.ownership` asks of one."""
 
@@ -57,8 +70,10 @@ class SimStore:
         self._disk = disk
         self._clock = clock
         self._chance = chance
-        self._reads = MemoryStore(disk.rows)
         self._owned: set[int] = set()
+        self._seats: dict[int, SeatFile] = {}
+        """Files of seats that are open here, by shard."""
+        self._copied: Counter[Use] = Counter()
         self._batcher = Batcher(self._write, clock.soon, self._synced, lane=lambda work, name: SimLane(clock, self._pause, work))
 
     def _pause(self, usual_s: float) -> float:
@@ -81,13 +96,56 @@ class SimStore:
     def _take(self, shard: int) -> None:
         self._check_up()
         if shard not in self._owned:
-            self._disk.take(self.life, shard)
+            seat = self._disk.take(self.life, shard)
             self._owned.add(shard)
+            if seat is not None:
+                self._seats[shard] = seat
 
     def _release(self, shard: int) -> None:
         self._check_up()
         self._owned.discard(shard)
-        self._disk.release(self.life, shard)
+        self._disk.release(self.life, shard, self._seats.pop(shard, None))
+
+    # --- seats ---
+
+    def copy_seat(self, number: int, room: str, since: int) -> Promise[bool]:
+        """See `SeatStore`."""
+        return self._batcher.run(partial(self._may_fail, partial(self._copy_seat, (number, since), room)))
+
+    def fill_seat(self, number: int, room: str, since: int) -> Promise[None]:
+        """See `SeatStore`."""
+        return self._batcher.run(partial(self._may_fail, partial(self._disk.seats.fill, self.life, (number, since), room)))
+
+    def tidy_seat(self, number: int, room: str, since: int) -> Promise[bool]:
+        """See `SeatStore`: what is left is nothing to anybody."""
+        return self._batcher.run(partial(self._may_fail, lambda: True))
+
+    def empty_seats(self, shard: int, taken: Collection[Use]) -> Promise[bool]:
+        """See `SeatStore`."""
+        return self._batcher.run(partial(self._may_fail, partial(self._empty_seats, shard, frozenset(taken))))
+
+    def _copy_seat(self, use: Use, room: str) -> bool:
+        self._disk.seats.check(self.life, room)
+        self._copied[use] += 1
+        return self._disk.seats.is_filled(use) or self._copied[use] > self._chance.randint(1, 5)
+
+    def _empty_seats(self, shard: int, taken: frozenset[Use]) -> bool:
+        over = self._disk.seats.over(shard, taken)
+        if not over:
+            return True
+        self._disk.seats.bring_back(self.life, over[0])
+        # The process can freeze or die before the file is away.
+        self._clock.later(self._pause(WRITE_S), self._disk.seats.remove, over[0])
+        return False
+
+    def _may_fail(self, work: Callable[[], Any]) -> Any:
+        """A piece of work for the disk: surely not done, or nobody knows, as commits."""
+        self._check_up()
+        error, done = self.failures.popleft() if self.failures else (None, True)
+        found = work() if done else None
+        if error is not None:
+            raise error
+        return found
 
     def _check_up(self) -> None:
         if self.is_down:
@@ -118,7 +176,7 @@ class SimStore:
             return StoreUnavailable("an earlier commit of this slot failed")
         if done:
             try:
-                self._disk.write(self.life, pending.operations[0])  # type: ignore[arg-type]
+                self._disk.write(self.life, pending.operations[0], self._seats.get(pending.shard))  # type: ignore[arg-type]
             except (Sealed, Conflict) as refusal:
                 return refusal
         return error
@@ -133,33 +191,45 @@ class SimStore:
 
     # --- reads ---
 
-    def _read(self, slots: Sequence[int], name: str, args: tuple[Any, ...]) -> Promise[Any]:
-        shards = self.shards
-        if not {slot * shards >> 12 for slot in slots} <= self._owned:
+    def _read(self, slots: Sequence[int], name: str, args: tuple[Any, ...], parts: Parts | None = None) -> Promise[Any]:
+        if not {shard_of(slot, self.shards) for slot in slots} <= self._owned:
             return rejected(Sealed(f"life {self.life} does not own all of these shards"))
+        places = {shard: MemoryStore(self._place(shard)) for shard in sorted({shard_of(slot, self.shards) for slot in slots})}
         promise: Promise[Any] = Promise()
-        self._clock.later(self._pause(READ_S), self._answer, promise, name, args)
+        self._clock.later(self._pause(READ_S), self._answer, promise, name, list(places.items()), args, parts)
         return promise
 
-    def _answer(self, promise: Promise[Any], name: str, args: tuple[Any, ...]) -> None:
+    def _place(self, shard: int) -> MemoryDisk:
+        seat = self._seats.get(shard)
+        return self._disk.rows if seat is None else seat.rows
+
+    def _answer(
+        self, promise: Promise[Any], name: str, places: list[tuple[int, MemoryStore]], args: tuple[Any, ...], parts: Parts | None
+    ) -> None:
         if self.is_down:
             promise.reject(StoreUnavailable("the disk is away"))
             return
         with self._disk.seen_by(self.life):
-            found = getattr(self._reads, name)(*args).result()
+            if parts is None:
+                found = getattr(places[0][1], name)(*args).result()
+            else:
+                found = parts.join([getattr(store, name)(parts.of(shard)).result() for shard, store in places])
         promise.resolve(found)
 
     def heads(self, rooms: Sequence[tuple[int, str]]) -> Promise[Any]:
         """See `Store.heads`."""
-        return self._read([slot for slot, _ in rooms], "heads", (rooms,))
+        of = [(shard_of(slot, self.shards), (slot, room)) for slot, room in rooms]
+        return self._read(
+            [slot for slot, _ in rooms], "heads", (), Parts(of, lambda some: {k: v for heads in some for k, v in heads.items()})
+        )
 
     def untold(self, slots: Sequence[int]) -> Promise[Any]:
         """See `Store.untold`."""
-        return self._read(slots, "untold", (slots,))
+        return self._read(slots, "untold", (), Parts([(shard_of(slot, self.shards), slot) for slot in slots], _joined))
 
     def active(self, slots: Sequence[int]) -> Promise[Any]:
         """See `Store.active`."""
-        return self._read(slots, "active", (slots,))
+        return self._read(slots, "active", (), Parts([(shard_of(slot, self.shards), slot) for slot in slots], _joined))
 
     def __getattr__(self, name: str) -> Callable[..., Promise[Any]]:
         """All reads of one slot are alike."""
@@ -178,3 +248,7 @@ READS_OF_A_SLOT = frozenset(
         "user_rooms", "user_rooms_since", "user_rooms_page", "reads", "cursors",
     }
 )  # fmt: skip
+
+
+def _joined(parts: list[list[Any]]) -> list[Any]:
+    return [row for part in parts for row in part]

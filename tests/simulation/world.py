@@ -12,6 +12,7 @@ from actors.runtime.actor import ActorId
 from actors.runtime.codec import Codec
 from actors.runtime.view import View
 from cluster.bench.history import History
+from cluster.seat_names import is_seat
 from tests.kit.clock import Clock
 from tests.kit.network import Network
 from tests.simulation.cell import SimCell
@@ -55,14 +56,18 @@ class World:
         """Whether a process can be killed before its life is sealed."""
         self.cuts: set[tuple[str, str]] = set()
         self._lives = 0
+        self.seated: set[str] = set()
+        """Rooms that are to have a process of their own."""
         self.devices = [SimDevice(self, self.history, user, device, Random(self.chance.random())) for user in USERS for device in DEVICES]
 
     # --- cells -------------------------------------------------------------------------------------------------------
 
     def start(self, name: str) -> None:
         """A new process: a new life, which nobody knows yet."""
+        if is_seat(name) and (name not in self.seated or any(cell.name == name for cell in self.cells.values())):
+            return
         self._lives += 1
-        life = f"{name}{self._lives}"
+        life = f"{name.removeprefix('room:')}-{self._lives}" if is_seat(name) else f"{name}{self._lives}"
         cell = SimCell(self, name, life)
         self.cells[life] = cell
         self.note(name, "starts as {}", life)
@@ -103,7 +108,23 @@ class World:
         view = View.decode(data)
         owners = ",".join(life or "-" for life in view.owner_lives)
         moves = ",".join(f"{move.group}>{move.to}" for move in view.moves)
-        self.note(by.name, "stores view {}: {} moves {}", view.version, owners, moves or "none")
+        seats = ",".join(f"{seat.address}:{'filling' if seat.filling else seat.state}" for seat in view.seats if seat.address)
+        self.note(by.name, "stores view {}: {} moves {} seats {}", view.version, owners, moves or "none", seats or "none")
+
+        self._follow_seats(view)
+
+    def _follow_seats(self, view: View) -> None:
+        """As the supervisor does: a process for each room that is to have one, and none for others."""
+        seated = {str(seat.address) for seat in view.seats if seat.is_wanted}
+        for name in sorted(seated - self.seated):
+            self.clock.later(self.chance.uniform(0.05, 1.0), self.start, name)
+        for name in sorted(self.seated - seated):
+            self.clock.later(self.chance.uniform(0.05, 1.0), self._end_seat, name)
+        self.seated = seated
+
+    def _end_seat(self, name: str) -> None:
+        for cell in [cell for cell in self.cells.values() if cell.name == name and name not in self.seated]:
+            self.crash(cell, power=False, why="not wanted any more")
 
     def freeze(self, cell: SimCell, seconds: float) -> None:
         """The process stands still and then goes on with what it believed."""
