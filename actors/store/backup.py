@@ -14,7 +14,6 @@ a passphrase (scrypt), or left apart: then the key file must be kept elsewhere, 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +25,7 @@ import msgspec
 
 from actors.store import cluster_file
 from actors.store.cluster_file import ClusterFile
+from actors.store.durable import sync
 from actors.store.migrations import FORMAT, STEPS, migrate
 from actors.store.opening import Damaged, DiskFull, KeyFileError, NewerFormat, NotWritable, check_folder, connect, explain
 from actors.store.seal import MasterKey, create_key_file, unwrap_with_passphrase, wrap_with_passphrase
@@ -198,13 +198,13 @@ def _copy(source: sqlite3.Connection, path: Path, tell: Progress) -> None:
         except sqlite3.Error as error:
             raise explain(error, path) from error
     path.chmod(0o600)
-    _sync(path)
+    sync(path)
 
 
 def _copy_file(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
     target.chmod(0o600)
-    _sync(target)
+    sync(target)
     if target.name.startswith(("shard-", "seat-")):
         with closing(connect(target)) as connection:
             migrate(connection, target, STEPS)
@@ -232,16 +232,8 @@ def _check_empty(folder: Path) -> None:
 
 def _write_durably(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-    _sync(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(path)
+    sync(path.parent)
 
 
 @contextmanager

@@ -13,13 +13,13 @@ transaction after which they are all there; only then is its file removed.
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from actors.store.durable import sync
 from actors.store.ledger import Ledger
 from actors.store.migrations import migrate
 from actors.store.opening import connect, explain
@@ -189,15 +189,6 @@ def remove(path: Path) -> None:
     for name in _with_logs(path):
         name.unlink(missing_ok=True)
     sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """A file's content, or a folder's names, are on the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _with_logs(path: Path) -> tuple[Path, ...]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cluster.problems import StartProblem
 from cluster.ray_instance import running
 from cluster.settings import Settings
 
+Function = Callable[..., None]
 PASSWORD = "WARBLER_PASSWORD"
 CALL_LIMIT_S = 60.0
 
@@ -52,12 +54,19 @@ def _make_many(settings: Settings, names: list[str], tokens: Path) -> None:
     click.echo(f"{len(names)} accounts, {names[0]} to {names[-1]}; their tokens are in {tokens}.")
 
 
-@command.command("create")
-@click.argument("user")
-@setting_options("data")
+def of_one(name: str) -> Callable[[Function], click.Command]:
+    """A command about one account: its function gets the context and `user` first."""
+
+    def make(function: Function) -> click.Command:
+        with_options = setting_options("data")(click.pass_context(function))
+        return command.command(name)(click.argument("user")(with_options))
+
+    return make
+
+
+@of_one("create")
 @click.option("--display", default="", help="Name that others see; the account's name where it is not given.")
 @click.option("--admin", is_flag=True, help="Make it an administrator.")
-@click.pass_context
 def create(ctx: click.Context, user: str, display: str, admin: bool) -> None:
     """Make an account. Its password is asked for, or WARBLER_PASSWORD, or made and shown where nobody can be asked."""
     password, shown = _new_password()
@@ -66,38 +75,26 @@ def create(ctx: click.Context, user: str, display: str, admin: bool) -> None:
         click.echo(f"password: {password}")
 
 
-@command.command("service")
-@click.argument("user")
-@setting_options("data")
+@of_one("service")
 @click.option("--display", default="", help="Name that others see.")
-@click.pass_context
 def service(ctx: click.Context, user: str, display: str) -> None:
     """Make an account for a program, and show its token, which never ends."""
     click.echo(call(settings_of(ctx), "create_service", user=user, display=display))
 
 
-@command.command("disable")
-@click.argument("user")
-@setting_options("data")
-@click.pass_context
+@of_one("disable")
 def disable(ctx: click.Context, user: str) -> None:
     """End all its sessions, and let it in no more."""
     _show(ctx, "change", user=user, disabled=True)
 
 
-@command.command("enable")
-@click.argument("user")
-@setting_options("data")
-@click.pass_context
+@of_one("enable")
 def enable(ctx: click.Context, user: str) -> None:
     """Let it in again."""
     _show(ctx, "change", user=user, disabled=False)
 
 
-@command.command("reset-password")
-@click.argument("user")
-@setting_options("data")
-@click.pass_context
+@of_one("reset-password")
 def reset_password(ctx: click.Context, user: str) -> None:
     """Give it another password (asked for, WARBLER_PASSWORD, or made and shown), and end all its sessions."""
     password, shown = _new_password()
@@ -106,20 +103,14 @@ def reset_password(ctx: click.Context, user: str) -> None:
         click.echo(f"password: {password}")
 
 
-@command.command("make-admin")
-@click.argument("user")
-@setting_options("data")
+@of_one("make-admin")
 @click.option("--revoke", is_flag=True, help="Make it an ordinary account again.")
-@click.pass_context
 def make_admin(ctx: click.Context, user: str, revoke: bool) -> None:
     """Make it an administrator."""
     _show(ctx, "change", user=user, admin=not revoke)
 
 
-@command.command("show")
-@click.argument("user")
-@setting_options("data")
-@click.pass_context
+@of_one("show")
 def show(ctx: click.Context, user: str) -> None:
     """Show an account."""
     _show(ctx, "show", user=user)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import logging
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,24 +20,16 @@ from cluster.app import CellApp
 from cluster.lonely import only_cell
 from cluster.settings import Settings
 from gateway.client import Client
-from gateway.logs import OURS, configure
 from gateway.metrics import TABLE
+from tests.kit.logged import logged
 
 SECRET = "what nobody may read in a log"
 
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """All that this process writes, at DEBUG."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure(stream, level="DEBUG")
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in OURS:
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    with logged() as stream:
+        yield stream
 
 
 def play(scenario: Coroutine[Any, Any, None]) -> None:

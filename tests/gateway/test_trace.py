@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from collections.abc import Iterator
 
 import pytest
 
 from actors.runtime.actor import ActorId
-from gateway.logs import OURS, configure
 from gateway.trace import LogTrace
 from gateway.trace import __doc__ as page
+from tests.kit.logged import logged
 
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure(stream, level="DEBUG")
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in OURS:
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    with logged() as stream:
+        yield stream
 
 
 def test_each_step_is_a_line_with_its_fields(lines: io.StringIO) -> None:

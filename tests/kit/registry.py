@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, TypeVar
 
 from actors.runtime.promise import Promise
@@ -45,16 +45,8 @@ class Archive:
         return View.decode(self.data)
 
 
-class MemoryRegistry:
-    """The archive, as one life reaches it. Implements `Registry`."""
-
-    def __init__(self, archive: Archive, clock: Clock, life: str, groups: int, *, drains: bool = False, delay_s: float = 0.002) -> None:
-        self.archive = archive
-        self.groups = groups
-        self.drains = drains
-        self._clock = clock
-        self._life = life
-        self._delay_s = delay_s
+class LateRegistry:
+    """Implements `Registry` by pieces of work that are carried out some time later, as whoever derives from it says."""
 
     def read(self, known: int) -> Promise[Stored]:
         """See `Registry`."""
@@ -74,7 +66,7 @@ class MemoryRegistry:
 
     def is_dead(self, life: str) -> Promise[bool]:
         """See `Registry`."""
-        return self._later(lambda: life in self.archive.gone)
+        return self._later(lambda: life in self._gone())
 
     def end_life(self, life: str) -> Promise[None]:
         """See `Registry`."""
@@ -82,11 +74,50 @@ class MemoryRegistry:
 
     def is_sealed(self, life: str) -> Promise[bool]:
         """See `Registry`."""
-        return self._later(lambda: life in self.archive.sealed)
+        return self._later(lambda: life in self._sealed())
+
+    def _later(self, work: Callable[..., T], *args: Any) -> Promise[T]:
+        raise NotImplementedError
+
+    def _read(self, known: int) -> Stored:
+        raise NotImplementedError
+
+    def _change_view(self, expected: int, data: bytes) -> bool:
+        raise NotImplementedError
+
+    def _change_lease(self, before: Lease, after: Lease) -> bool:
+        raise NotImplementedError
+
+    def _gone(self) -> Container[str]:
+        raise NotImplementedError
+
+    def _end_life(self, life: str) -> None:
+        raise NotImplementedError
+
+    def _sealed(self) -> Container[str]:
+        raise NotImplementedError
+
+
+class MemoryRegistry(LateRegistry):
+    """The archive, as one life reaches it. Implements `Registry`."""
+
+    def __init__(self, archive: Archive, clock: Clock, life: str, groups: int, *, drains: bool = False, delay_s: float = 0.002) -> None:
+        self.archive = archive
+        self.groups = groups
+        self.drains = drains
+        self._clock = clock
+        self._life = life
+        self._delay_s = delay_s
 
     def drain(self, life: str) -> Promise[None]:
         """See `Registry`."""
         return self._later(lambda: None)
+
+    def _gone(self) -> Container[str]:
+        return self.archive.gone
+
+    def _sealed(self) -> Container[str]:
+        return self.archive.sealed
 
     def _read(self, known: int) -> Stored:
         archive = self.archive

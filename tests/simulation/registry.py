@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.runtime.promise import Promise
 from actors.store.store import OutcomeUnknown, StoreError, StoreUnavailable
 from cluster.registry import Lease, Stored
+from tests.kit.registry import LateRegistry
 
 if TYPE_CHECKING:
     from tests.simulation.cell import SimCell
@@ -19,7 +20,7 @@ DELAY_S = 0.002
 DRAIN_S = 0.5
 
 
-class SimRegistry:
+class SimRegistry(LateRegistry):
     """Implements `Registry` over the disk of the world. Between the deed and the answer the process may freeze or die."""
 
     drains = True
@@ -32,43 +33,22 @@ class SimRegistry:
         self._cell = cell
         self._chance = chance
 
-    # --- Registry ----------------------------------------------------------------------------------------------------
-
-    def read(self, known: int) -> Promise[Stored]:
-        """See `Registry`."""
-        return self._later(self._read, known)
-
-    def change_view(self, expected: int, data: bytes) -> Promise[bool]:
-        """See `Registry`."""
-        return self._later(self._change_view, expected, data)
-
-    def change_lease(self, before: Lease, after: Lease) -> Promise[bool]:
-        """See `Registry`."""
-        return self._later(self._change_lease, before, after)
-
-    def enter(self, life: str) -> Promise[None]:
-        """See `Registry`."""
-        return self._later(lambda: None)
-
-    def is_dead(self, life: str) -> Promise[bool]:
-        """See `Registry`."""
-        return self._later(lambda: life in self._world.seen_dead)
-
-    def end_life(self, life: str) -> Promise[None]:
-        """See `Registry`."""
-        return self._later(self._world.end_life, self._cell, life)
-
-    def is_sealed(self, life: str) -> Promise[bool]:
-        """See `Registry`."""
-        return self._later(lambda: life in self._world.disk.sealed)
-
     def drain(self, life: str) -> Promise[None]:
         """See `Registry`: it takes its time."""
         done: Promise[None] = Promise()
         self._cell.clock.later(self._chance.random() * DRAIN_S, self._work, done, self._world.disk.drain, ())
         return done
 
-    # --- inside ------------------------------------------------------------------------------------------------------
+    # --- the work ------------------------------------------------------------------------------------------------------
+
+    def _gone(self) -> Container[str]:
+        return self._world.seen_dead
+
+    def _sealed(self) -> Container[str]:
+        return self._world.disk.sealed
+
+    def _end_life(self, life: str) -> None:
+        self._world.end_life(self._cell, life)
 
     def _read(self, known: int) -> Stored:
         version, data = self._world.disk.view
