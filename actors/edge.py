@@ -36,7 +36,7 @@ class LocalSession(Protocol):
         """The user, where this session wants a large room's entries by its relay; else empty."""
 
     def tick(self) -> None:
-        """A second has passed."""
+        """A second has passed, and this session was among those that are `due`."""
 
     def broken(self, error: Exception) -> None:
         """One of the calls above raised: a session's fault is not its caller's."""
@@ -51,6 +51,8 @@ class LocalSessions(dict[ActorId, LocalSession]):
         self.trace = trace
         """Follows messages through this cell; None while nobody wants to."""
         self.tally = Tally()
+        self.due: dict[ActorId, LocalSession] = {}
+        """Those that have something to look after at the next tick: most have nothing, and a second then costs nothing for them."""
 
     def accepted(self, room: str, posts: Sequence[Submit], first: int, at: int) -> list[tuple[Submit, int]]:
         """Tell the sessions that their posts are stored, from seq `first` on; returns those of other cells, with their seqs."""
@@ -156,8 +158,12 @@ class Edge(Actor):
     def on_tick(self, message: Tick) -> None:
         """One timer for all sessions."""
         self._ctx.after(TICK_S, Tick())
-        for session in list(self._sessions.values()):
-            session.tick()
+        due, self._sessions.due = self._sessions.due, {}
+        for session in due.values():
+            try:
+                session.tick()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the session's
+                session.broken(error)
 
     @handles(Fanout)
     def on_fanout(self, message: Fanout) -> None:

@@ -53,7 +53,7 @@ class Session(Actor):
         """Heads to tell later; None while entries are pushed."""
         self._behind_since = 0.0
         self._large: set[str] | None = None
-        self._unsent = Posts(ctx, port, ports.sessions.tally)
+        self._unsent = Posts(ctx, port, ports.sessions.tally, self._be_due)
         self._out = self._unsent.out
         self._posts: Budget | None = None
         self._asking: Asking | None = None
@@ -82,7 +82,7 @@ class Session(Actor):
         self._user, self._device = identity.user, identity.device
         self._sender = Sender(identity.user, identity.device, identity.created_at)
         route = Route(identity.user, self._ctx.me, identity.device)
-        self._presence = Presence(self._ctx, self._ports.places, route, kept, attached.since)
+        self._presence = Presence(self._ctx, self._ports.places, route, kept, attached.since, self._be_due)
         self._posts = Budget(limits.posts_per_s, limits.posts_burst, now)
         budget = Budget(limits.requests_per_s, limits.requests_burst, now)
         self._asking = Asking(self._ctx, self._ports.places, self._port, self._user, budget, self)
@@ -207,6 +207,7 @@ class Session(Actor):
     def _stop_pushing(self) -> dict[str, int]:
         self._behind = behind = dict[str, int]()
         self._behind_since = self._ctx.now()
+        self._be_due()
         if self._ctx.me in self._ports.sessions:  # else the client has gone, and nobody would take it out again
             self._ports.sessions.tally.behind.add(self._ctx.me)
         self._port.on_drained(self._caught_up)
@@ -294,10 +295,9 @@ class Session(Actor):
         self._within_head(ack.room, ack.seq, self._acked)
 
     def _acked(self, room: str, seq: int) -> None:
-        if self._acks is None:
-            self._acks = {}
-        if seq > self._acks.get(room, -1):
-            self._acks[room] = seq
+        acks = self._acks = self._acks or {}
+        acks[room] = max(seq, acks.get(room, -1))
+        self._be_due()
 
     @handles(c.Read)
     def on_read(self, read: c.Read) -> None:
@@ -343,8 +343,15 @@ class Session(Actor):
             self._out.tidy()
         if self._presence is not None:
             self._presence.tick(self._ctx.now())
-        if self._behind is not None and self._user and self._behind_since and self._ctx.now() - self._behind_since > SLOW_S:
+        is_behind = self._behind is not None and self._behind_since > 0.0
+        if is_behind and self._user and self._ctx.now() - self._behind_since > SLOW_S:
             self._close(TOO_SLOW)
+        if self._out or is_behind or (self._presence is not None and self._presence.waits):
+            self._be_due()
+
+    def _be_due(self) -> None:
+        if self._ctx.me in self._ports.sessions:
+            self._ports.sessions.due[self._ctx.me] = self
 
     @handles(s.Resend)
     def on_resend(self, message: s.Resend) -> None:
@@ -385,6 +392,7 @@ class Session(Actor):
 
     def _leave(self) -> None:
         self._ports.sessions.pop(self._ctx.me, None)
+        self._ports.sessions.due.pop(self._ctx.me, None)
         self._ports.sessions.tally.behind.discard(self._ctx.me)
 
     def _close(self, code: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from actors.commands import Post
 from actors.errors import ChatError, Unknown
 from actors.events import Refused
@@ -21,12 +23,14 @@ _TRANSIENT = frozenset({"unavailable", "overloaded", "unknown_outcome"})
 class Posts:
     """The unanswered posts of one session."""
 
-    __slots__ = ("_ctx", "_port", "_tally", "out")
+    __slots__ = ("_be_due", "_ctx", "_port", "_tally", "out")
 
-    def __init__(self, ctx: Context, port: Port, tally: Tally) -> None:
+    def __init__(self, ctx: Context, port: Port, tally: Tally, be_due: Callable[[], None]) -> None:
+        """`be_due`: asks for `repeat` at the next tick, while `out` has windows."""
         self._ctx = ctx
         self._port = port
         self._tally = tally
+        self._be_due = be_due
         self.out = Outgoing()
         """Posts that are on their way."""
 
@@ -37,6 +41,7 @@ class Posts:
 
     def open_window(self, room: str, n: int) -> Window | None:
         """The window of a room that this session has not posted to; None where the post had to be refused."""
+        self._be_due()
         try:
             return self.out.window(room)
         except ChatError as error:

@@ -6,6 +6,8 @@ the list, a lost link) and repairs it by asking.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from actors.messages.routes import Announce, Route, ViewChanged, Withdraw
 from actors.messages.session import ChangedSince
 from actors.places import Kept, Places
@@ -23,9 +25,10 @@ SPREAD_S = 5.0
 class Presence:
     """Announces one session and follows the list of its user."""
 
-    __slots__ = ("_announcing", "_compare_at", "_ctx", "_kept", "_places", "_route", "_user", "since")
+    __slots__ = ("_announcing", "_be_due", "_compare_at", "_ctx", "_kept", "_places", "_route", "_user", "since")
 
-    def __init__(self, ctx: Context, places: Places, route: Route, kept: Kept, since: int) -> None:
+    def __init__(self, ctx: Context, places: Places, route: Route, kept: Kept, since: int, be_due: Callable[[], None]) -> None:
+        """`be_due`: asks for a `tick` in a second, while it `waits`."""
         self._ctx = ctx
         self._places = places
         self._route = route
@@ -33,6 +36,7 @@ class Presence:
         self._kept = kept
         """The table that has this session."""
         self._announcing = False
+        self._be_due = be_due
         self._compare_at: float | None = None
         """When to ask for what changed in the list; None while nothing is missing."""
         self.since = since
@@ -55,7 +59,7 @@ class Presence:
                 self._ctx.after(ANNOUNCE_AGAIN_S, message)
                 return
             self._kept = Kept(life, version)
-            self._compare_at = self._ctx.now() + _spread(self._ctx.me)
+            self._compare_by(_spread(self._ctx.me))
             self.follow_view(message)
 
         self._announcing = True
@@ -80,7 +84,7 @@ class Presence:
 
     def compare(self) -> None:
         """Ask the user for what changed since."""
-        self._compare_at = self._ctx.now() + COMPARE_AGAIN_S
+        self._compare_by(COMPARE_AGAIN_S)
         self._ctx.tell(self._user, ChangedSince(self._ctx.me, self.since))
 
     def compared(self, since: int, more: bool) -> None:
@@ -89,6 +93,15 @@ class Presence:
         self.since = max(self.since, since)
         if more:
             self.compare()
+
+    def _compare_by(self, seconds: float) -> None:
+        self._compare_at = self._ctx.now() + seconds
+        self._be_due()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a comparison is to be asked for, or was and has no answer yet."""
+        return self._compare_at is not None
 
     def tick(self, now: float) -> None:
         """A second has passed."""

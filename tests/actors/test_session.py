@@ -305,3 +305,44 @@ def test_history_goes_both_ways() -> None:
     assert (seqs(first), first.more) == ([1, 2], False)
     assert seqs(pull(town, bob, room, after=11)) == []
     assert seqs(pull(town, bob, room, before=1)) == []
+
+
+# --- what is looked after each second --------------------------------------------------------------------------------
+
+
+def test_sessions_without_anything_to_look_after_cost_nothing_by_the_second() -> None:
+    town, ann, bob, room = pair()
+    sessions = town.any_host().chat.tables.sessions
+    town.settle(10.0)
+    assert len(sessions) == 2
+    assert not sessions.due
+    post(ann, room, 1)
+    town.settle(0.0)
+    assert len(sessions.due) == 1
+    town.settle(2.0)
+    assert not sessions.due
+    bob.say(c.Ack(room, 2))
+    town.settle(0.0)
+    assert len(sessions.due) == 1
+    bob.hang_up()
+    town.settle(0.0)
+    assert not sessions.due
+
+
+def test_a_session_that_fails_at_its_second_keeps_no_other_from_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    town, ann, bob, room = pair()
+    tick, ticked = session_module.Session.tick, []
+
+    def fail_for_ann(session: session_module.Session) -> None:
+        ticked.append(session.user)
+        if session.user == ann.user:
+            raise ZeroDivisionError
+        tick(session)
+
+    monkeypatch.setattr(session_module.Session, "tick", fail_for_ann)
+    ann.say(c.Ack(room, 1))
+    bob.say(c.Ack(room, 1))
+    town.settle(1.5)
+    assert ticked == [ann.user, bob.user]
+    assert ann.close_code is not None
+    assert bob.close_code is None
