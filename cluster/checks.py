@@ -154,6 +154,10 @@ def check_delivery(settings: Settings) -> Finding:
         return Finding(
             "delivery", "wrong", f"port {settings.port}: {error.strerror or error}", "`warbler status` says which port and cells there are."
         )
+    if told["ok"] and (alone := told.get("supervision")):
+        return Finding(
+            "delivery", "warning", f"a post came back in {told['took_ms']:g} ms; {alone[0]}", "`warbler status --tree` has all of it."
+        )
     if told["ok"]:
         return Finding("delivery", "ok", f"a post came back in {told['took_ms']:g} ms")
     where = f"stuck at {told['step']}: " if told.get("step") else ""

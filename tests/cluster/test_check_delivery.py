@@ -59,6 +59,12 @@ def at(settings: Settings, port: int) -> Settings:
     ("status", "told", "state", "text"),
     [
         (200, {"ok": True, "took_ms": 3.4}, "ok", "a post came back in 3.4 ms"),
+        (
+            200,
+            {"ok": True, "took_ms": 3.4, "supervision": ["cell-2 is left alone"]},
+            "warning",
+            "a post came back in 3.4 ms; cell-2 is left alone",
+        ),
         (503, STUCK, "wrong", "a post does not come back: stuck at commit: timeout"),
         (503, {"ok": False, "took_ms": 1.0, "code": "internal"}, "wrong", "a post does not come back: internal"),
     ],
