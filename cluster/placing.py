@@ -72,8 +72,10 @@ class Placing:
             nodes = await self._growth.nodes_to_use(asyncio.get_running_loop().time(), nodes, figures, self.places)
             self._plan.change(partial(_grown, growth=self._growth))
         avoided = {node for node, hold in plan.avoided.items() if hold.until > time.time()}
+        if avoided >= {node.id for node in nodes}:
+            avoided = set()  # better there than nowhere
         serving = {name for name, child in children.items() if child.state == "serving"}
-        usable = [node for node in nodes if node.id not in avoided] or nodes
+        usable = [node for node in nodes if node.id not in avoided]
         self._hands.nodes = usable
         wanted = wanted_cells(nodes, each, avoided, serving)
         seats = {name: place_seat(name, self.places.get(name), nodes if name in serving else usable) for name in self.seats.names()}

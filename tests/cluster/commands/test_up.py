@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from cluster.commands.up import wait_ready
 from cluster.problems import StartProblem
-from cluster.ray_host import RayHost
+
+if TYPE_CHECKING:
+    from cluster.ray_host import RayHost
 
 
 class Host:
@@ -30,7 +32,7 @@ def status(*states: str, restarts: int = 0, fatal: str = "", troubles: Sequence[
 
 
 def wait(*answers: dict[str, Any], is_new: bool = True) -> dict[str, Any]:
-    return wait_ready(cast(RayHost, Host(*answers)), is_new=is_new)
+    return wait_ready(cast("RayHost", Host(*answers)), is_new=is_new)
 
 
 def test_it_waits_until_every_cell_serves_that_is_not_left_alone() -> None:
