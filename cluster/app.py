@@ -145,6 +145,7 @@ class CellApp:
         self.links.oversee(self.member)
         self.edge_duty = edge_duty_of(self, self.member)
         self.doors.edges = self.edge_duty.edges
+        self.doors.known_edges = self.edge_duty.known
         await settle(self.member.start())
 
     @property

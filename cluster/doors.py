@@ -22,6 +22,7 @@ from gateway.front import Front
 from gateway.health import Health, Probe
 from gateway.logs import event_log
 from gateway.metrics import HttpCounters, Metrics
+from gateway.page_edges import PageOrigins, connect_sources
 from gateway.proxies import Proxies
 from gateway.tls import Certificates, TlsError
 
@@ -47,6 +48,8 @@ class Doors:
         self._http = HttpCounters()
         self.edges: Callable[[], Sequence[str]] = lambda: self.default_urls
         """Where a client should connect, best first; empty: where it asked."""
+        self.known_edges: Callable[[], Sequence[str]] = lambda: self.default_urls
+        """Every address at which clients may be, or be asked to go."""
         self.default_urls: tuple[str, ...] = ()
         """Where clients find this server, whichever cell they get; empty: not known."""
         self.edge_url = ""
@@ -65,11 +68,12 @@ class Doors:
             proxies=Proxies(settings.trusted_proxies),
             edges=lambda: self.edges(),
             web_dist=WEB_DIST if WEB_DIST.is_dir() else None,
+            page_sources=lambda: connect_sources(self.known_edges()),
         )
         self.front = Front(
             parts.chat.sessions,
             app,
-            origins=settings.origins,
+            origins=PageOrigins(settings.origins, lambda: self.default_urls, lambda: self.known_edges()),
             trusted_proxies=settings.trusted_proxies,
             max_connections=settings.max_connections,
             max_connections_per_address=settings.max_connections_per_address,

@@ -103,6 +103,11 @@ class EdgeDuty:
         """Where a client should connect, best first; empty: where it asked."""
         return edges_for(self._loads(), self._chance) or list(self._default_urls())
 
+    def known(self) -> list[str]:
+        """Every address that is named to clients, now or soon."""
+        urls = [load.edge_url for load in self._loads() if load.edge_url]
+        return list(dict.fromkeys([*urls, *self._default_urls()]))
+
     @property
     def is_empty(self) -> bool:
         """Whether this edge is to be emptied, and is. One whose doors never opened (a room's own cell) has nobody to take in."""

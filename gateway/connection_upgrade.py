@@ -74,8 +74,10 @@ def _refusal(request: Request, origins: Container[str]) -> tuple[HTTPStatus, str
 def is_allowed_origin(origin: str, host: str, origins: Container[str]) -> bool:
     """Whether a page of `origin` may connect: it was served under the same host and port, or is listed."""
     origin = origin.lower()
-    if origin in origins:
-        return True
+    return _is_same_place(origin, host) or origin in origins
+
+
+def _is_same_place(origin: str, host: str) -> bool:
     try:
         parts = urlsplit(origin)
         default = _DEFAULT_PORTS[parts.scheme]

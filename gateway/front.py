@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
 
 from actors.closing import CLOSES, GOING_AWAY
@@ -163,7 +163,7 @@ class Front:
         app: App,
         *,
         scheduler: Scheduler | None = None,
-        origins: Sequence[str] = (),
+        origins: Container[str] = (),
         trusted_proxies: Sequence[str] = (),
         max_connections: int = 200_000,
         max_connections_per_address: int = 2_000,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container
 from typing import Protocol
 
 from actors.commands import Command
@@ -67,7 +67,7 @@ class Hub:
         sessions: Sessions,
         scheduler: Scheduler,
         *,
-        origins: Sequence[str] = (),
+        origins: Container[str] = (),
         proxies: Proxies | None = None,
         admission: Admission | None = None,
         chance: random.Random | None = None,
@@ -76,8 +76,8 @@ class Hub:
         """`admit`: raises `ChatError` for a `hello` that is to come later."""
         self.sessions = sessions
         self.scheduler = scheduler
-        self.origins = frozenset(origin.lower() for origin in origins)
-        """Origins that browsers may come from besides the server's own."""
+        self.origins = origins
+        """Origins, in lower case, that browsers may come from besides the server's own."""
         self.proxies = proxies or Proxies()
         self.admission = admission or Admission()
         self.admit = admit

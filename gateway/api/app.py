@@ -46,11 +46,12 @@ def create_app(
     proxies: Proxies | None = None,
     edges: Callable[[], Sequence[str]] = list,
     web_dist: Path | None = None,
+    page_sources: Callable[[], Sequence[str]] = list,
     factors: Sequence[Factor] = (),
     tickets: Tickets | None = None,
     version: str = "1",
 ) -> FastAPI:
-    """The app. It owns nothing that was handed in: who made it also closes it."""
+    """The app. It owns nothing that was handed in: who made it also closes it. `page_sources`: where the page may connect besides here."""
     services = Services(
         asker=asker,
         settings=settings,
@@ -70,7 +71,7 @@ def create_app(
     for router in (accounts.router, rooms.router, admin.router, operations.router):
         app.include_router(router)
     add_docs(app)
-    app.add_route("/{path:path}", WebFiles(web_dist).answer, methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_route("/{path:path}", WebFiles(web_dist, page_sources).answer, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_middleware(Guard, services=services)
     if settings.origins:
         _allow_origins(app, settings.origins)

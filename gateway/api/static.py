@@ -7,6 +7,7 @@ A path without a dot that nobody else serves gets the page: the client's own rou
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,6 @@ PAGE_POLICY = "; ".join(
         "img-src 'self' data: blob:",
         "font-src 'self'",
         "media-src 'self' blob:",
-        # 'self' covers the WebSocket of the same host.
         "connect-src 'self'",
         "manifest-src 'self'",
         "worker-src 'self'",
@@ -35,6 +35,7 @@ PAGE_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+"""`'self'` covers the WebSocket of the same host and port."""
 FOR_GOOD = "public, max-age=31536000, immutable"
 AN_HOUR = "public, max-age=3600"
 ASK_AGAIN = "no-cache"
@@ -72,7 +73,9 @@ class WebFile(NamedTuple):
 class WebFiles:
     """The files under one folder, by their URL path without the first slash."""
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, sources: Callable[[], Sequence[str]] = list) -> None:
+        """`sources`: where the page may connect besides its own origin."""
+        self._sources = sources
         self._files = _listed(root) if root is not None and root.is_dir() else {}
 
     async def answer(self, request: Request) -> Response:
@@ -85,7 +88,7 @@ class WebFiles:
                 return Response(NOT_BUILT, status_code=503, media_type="text/plain")
         if file is None:
             raise ChatError("not_found")
-        return _answer(file, request)
+        return _answer(file, request, self._sources())
 
 
 def file_answer(path: Path, request: Request) -> Response:
@@ -93,11 +96,14 @@ def file_answer(path: Path, request: Request) -> Response:
     return _answer(_described(path, path.name), request)
 
 
-def _answer(file: WebFile, request: Request) -> Response:
+def _answer(file: WebFile, request: Request, sources: Sequence[str] = ()) -> Response:
     accepted = {part.partition(";")[0].strip() for part in request.headers.get("accept-encoding", "").split(",")}
     encoding = next((name for name in file.encodings if name in accepted), "")
-    tag = f'"{file.tag}{encoding and "-" + encoding}"'
-    headers = {"ETag": tag, "Cache-Control": file.cache, "Content-Security-Policy": PAGE_POLICY, "Vary": "Accept-Encoding"}
+    policy = PAGE_POLICY.replace("connect-src 'self'", " ".join(("connect-src 'self'", *sources)))
+    # A browser that has the file keeps the policy that came with it: another policy is another answer.
+    mark = sha256(" ".join(sources).encode()).hexdigest()[:8] if sources and file.cache == ASK_AGAIN else ""
+    tag = '"' + "-".join(filter(None, (file.tag, mark, encoding))) + '"'
+    headers = {"ETag": tag, "Cache-Control": file.cache, "Content-Security-Policy": policy, "Vary": "Accept-Encoding"}
     if tag in {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}:
         return Response(status_code=304, headers=headers)
     path = file.path

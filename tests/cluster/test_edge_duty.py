@@ -69,6 +69,12 @@ def other(connections: int) -> Load:
     return Load("b.1", "b", "ws://b/ws", connections)
 
 
+def test_every_address_to_which_a_client_may_be_asked_to_go_is_known_also_of_an_edge_that_is_to_end() -> None:
+    scene = Scene(10, other(10))
+    scene.draining = True
+    assert scene.duty.known() == ["ws://me/ws", "ws://b/ws", "ws://all/ws"]
+
+
 def test_clients_are_named_the_edges_that_are_known_or_the_common_address() -> None:
     assert sorted(Scene(10, other(10)).duty.edges()) == ["ws://b/ws", "ws://me/ws"]
     assert Scene(10, own_url="").duty.edges() == ["ws://all/ws"]

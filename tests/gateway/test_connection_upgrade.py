@@ -33,7 +33,7 @@ from tests.kit.wire_ends import (
     ],
 )
 def test_pages_connect_from_the_own_origin_or_a_listed_one(origin: bytes, accepted: bool) -> None:
-    hub = Hub(RecordedSessions(), Clock(), origins=["https://App.example"], chance=random.Random(1))
+    hub = Hub(RecordedSessions(), Clock(), origins=["https://app.example"], chance=random.Random(1))
     line = Line(hub=hub, head=HEAD[:-2] + (b"Origin: " + origin + b"\r\n" if origin else b"") + b"\r\n")
     assert line.output().startswith(b"HTTP/1.1 101" if accepted else b"HTTP/1.1 403")
     assert line.transport.closed == ("" if accepted else "close")

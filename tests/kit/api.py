@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,6 +64,7 @@ class Api:
         settings: ApiSettings | None = None,
         limits: Limits | None = None,
         web_dist: Path | None = None,
+        page_sources: Callable[[], Sequence[str]] = list,
         factors: tuple[Factor, ...] = (),
         probe: Callable[[], Awaitable[Mapping[str, Any]]] = _well,
         queue: int = 64,
@@ -89,6 +90,7 @@ class Api:
             proxies=proxies,
             edges=lambda: ["wss://a.example/ws", "wss://b.example/ws"],
             web_dist=web_dist,
+            page_sources=page_sources,
             factors=factors,
             tickets=self.tickets,
         )

@@ -64,6 +64,22 @@ def test_a_file_that_the_browser_has_is_not_sent_again(dist: Path) -> None:
     run(story())
 
 
+def test_the_page_may_connect_to_the_edges_and_a_browser_that_has_it_hears_of_new_ones(dist: Path) -> None:
+    async def story() -> None:
+        edges = ["ws://10.0.0.1:*"]
+        client = Api(web_dist=dist, page_sources=lambda: edges).client()
+        page = await client.get("/")
+        assert "; connect-src 'self' ws://10.0.0.1:*; " in page.headers["content-security-policy"]
+        seen = {"If-None-Match": page.headers["etag"]}
+        assert (await client.get("/", headers=seen)).status_code == 304
+        edges.append("ws://10.0.0.2:*")
+        fresh = await client.get("/", headers=seen)
+        assert fresh.status_code == 200
+        assert "ws://10.0.0.2:*" in fresh.headers["content-security-policy"]
+
+    run(story())
+
+
 def test_a_compressed_form_is_sent_to_who_can_read_it(dist: Path) -> None:
     async def story() -> None:
         client = Api(web_dist=dist).client()
