@@ -11,7 +11,7 @@ from tests.browser.server import Server
 
 pytestmark = pytest.mark.slow
 BACK_MS = 60_000
-"""Until everything that waited is sent: the pages try again after up to 30 s by themselves."""
+"""Until everything that waited is sent. The pages are back within 3 s; the server itself takes its time on a busy machine."""
 
 
 def all_sent(person: Person) -> None:

@@ -15,6 +15,25 @@ export function socketUrl(): URL {
   return socket;
 }
 
+/** How long the answer to `GET /connect` is waited for. */
+const CONNECT_LIMIT_MS = 3_000;
+
+/**
+ * The edges that the server names, best first; empty where it names none, undefined where nobody answers. Asked at the
+ * page's own origin before each connection, so it is also what finds out cheaply whether the server is back.
+ */
+export async function edges(): Promise<string[] | undefined> {
+  try {
+    const signal = AbortSignal.timeout(CONNECT_LIMIT_MS);
+    const response = await fetch(new URL("/connect", location.origin), { cache: "no-store", signal });
+    if (!response.ok) return response.status >= 500 ? undefined : [];
+    const value = (await response.json()) as { edges?: unknown };
+    return Array.isArray(value.edges) ? value.edges.filter((edge) => typeof edge === "string") : [];
+  } catch {
+    return undefined; // no network, no answer in time, or one that is none
+  }
+}
+
 async function call(path: string, body: unknown, token?: string): Promise<Record<string, unknown>> {
   const headers: Record<string, string> = { "Content-Type": "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;

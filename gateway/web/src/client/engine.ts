@@ -3,17 +3,18 @@
  * only place that knows all of them; the page talks to it and to its `chat`.
  */
 import { Refusal } from "../store/requests";
-import type { Phase } from "../protocol/connection";
-import { PROTOCOL_VERSION, type Asking, type Command, type Event } from "../protocol/frames";
+import { BACKOFF_WATCHED_MS, type Phase } from "../protocol/connection";
+import type { Asking, Command, Event } from "../protocol/frames";
 import { cleanText, randomId } from "../protocol/text";
 import { Chat } from "../store/chat";
 import type { OutPost } from "../store/outbox";
-import type { Keeper, Snapshot } from "../store/snapshot";
-import { Handed, type Shelf } from "./handed";
-import { Line, type Socket } from "./line";
-import type { Leadership, LeadershipEvents } from "./leadership";
+import type { Snapshot } from "../store/snapshot";
+import { Handed } from "./handed";
+import { Line } from "./line";
+import type { Leadership } from "./leadership";
 import type { Credentials } from "./session";
-import type { TabChannel, TabMessage } from "./tabs";
+import type { Surroundings } from "./surroundings";
+import type { TabMessage } from "./tabs";
 
 /** Changes wait this long before they are stored, so that a busy room is one write. */
 const SAVE_AFTER_MS = 250;
@@ -22,23 +23,6 @@ const LEADER_LIMIT_MS = 2_000;
 /** A person's request waits this long for a connection that is just coming up, before it is refused. */
 const PATIENCE_MS = 8_000;
 const AGENT = "warbler-web/0.1";
-
-export interface Surroundings {
-  keeper: Keeper;
-  shelf: Shelf | undefined;
-  tabs: TabChannel;
-  openSocket(): Socket;
-  lead(events: LeadershipEvents): Leadership;
-  /** New tokens for old ones; throws a `Refusal`. */
-  refresh(old: Credentials): Promise<Credentials>;
-  /** The tokens as they are kept now, for all tabs. */
-  current(): Credentials | undefined;
-  /** The tokens changed, or (undefined) are of no use any more. */
-  session(credentials: Credentials | undefined): void;
-  /** Something to show changed: a room, or (undefined) the list. */
-  changed(room: string | undefined): void;
-  phase(phase: Phase, closeCode: number): void;
-}
 
 export class Engine {
   readonly chat: Chat;
@@ -50,6 +34,7 @@ export class Engine {
   private saveTimer: ReturnType<typeof setTimeout> | undefined;
   private wakeTimer: ReturnType<typeof setTimeout> | undefined;
   private leaderTimer: ReturnType<typeof setTimeout> | undefined;
+  private watchTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly awaitingReady = new Set<() => void>();
   private saving: Promise<void> = Promise.resolve();
   private isStopped = false;
@@ -62,14 +47,18 @@ export class Engine {
     this.handed = new Handed(credentials.device, around.shelf);
     this.chat = new Chat({ user: credentials.user, device: credentials.device, display: credentials.display }, port, base);
     this.line = new Line({
-      openSocket: () => around.openSocket(),
-      hello: (ticket) => ({ t: "hello", v: PROTOCOL_VERSION, token: this.credentials.token, since: this.chat.since, agent: AGENT, ticket }),
+      addresses: () => around.addresses(),
+      usable: (named) => around.usable(named),
+      openSocket: (url) => around.openSocket(url),
+      hello: (v, ticket) => ({ t: "hello", v, token: this.credentials.token, since: this.chat.since, agent: AGENT, ticket }),
       mayMove: () => this.chat.requests.isEmpty,
       moved: () => this.moved(),
+      stayed: () => this.goOn(),
       refresh: () => this.refresh(),
       event: (event) => this.fromServer(event),
       phase: (phase, closeCode) => this.linePhase(phase, closeCode),
-      random: Math.random,
+      random: () => around.random(),
+      isWatched: () => around.isVisible(),
     });
     this.leadership = around.lead({ gained: () => void this.gained(), lost: () => this.lost() });
   }
@@ -86,7 +75,7 @@ export class Engine {
   async stop(erase: boolean): Promise<void> {
     this.isStopped = true;
     this.line.input({ in: "stop" });
-    for (const timer of [this.saveTimer, this.wakeTimer, this.leaderTimer]) clearTimeout(timer);
+    for (const timer of [this.saveTimer, this.wakeTimer, this.leaderTimer, this.watchTimer]) clearTimeout(timer);
     this.chat.leading = false;
     this.leadership.release();
     this.around.tabs.close();
@@ -139,8 +128,9 @@ export class Engine {
     return this.chat.askRoom(asking);
   }
 
+  /** Also not while the connection moves: the answer to what cannot be repeated could be lost between the two. */
   private async untilReady(): Promise<void> {
-    if (this.phase === "ready") return;
+    if (this.phase === "ready" && !this.line.isMoving) return;
     await new Promise<void>((resolve) => {
       this.awaitingReady.add(resolve);
       setTimeout(resolve, PATIENCE_MS);
@@ -256,6 +246,7 @@ export class Engine {
   private mirror(message: TabMessage): void {
     if (message.k === "event") {
       this.chat.receive(message.event);
+      if (message.event.t === "notice") this.around.notice(message.event.text);
       this.wake();
     }
     if (message.k === "lane") {
@@ -272,6 +263,15 @@ export class Engine {
     if (phase === "ready" && this.phase !== "ready") this.chat.upkeep.ready();
     if (phase !== "ready" && this.phase === "ready") this.chat.disconnected();
     this.show(phase, closeCode);
+    this.watch(phase);
+  }
+
+  /** The leader may be hidden, and its browser lets its timers sleep: who sees this tab waits no longer for that. */
+  private watch(phase: Phase): void {
+    clearTimeout(this.watchTimer);
+    if (phase !== "waiting" || !this.around.isVisible()) return;
+    const pauseMs = BACKOFF_WATCHED_MS * (0.25 + 0.75 * this.around.random());
+    this.watchTimer = setTimeout(() => this.phase === "waiting" && this.nudge(), pauseMs);
   }
 
   // --- the connection ---------------------------------------------------------------------------------------------
@@ -286,6 +286,7 @@ export class Engine {
   private fromServer(event: Event): void {
     this.around.tabs.postMessage({ k: "event", event });
     this.chat.receive(event);
+    if (event.t === "notice") this.around.notice(event.text);
     void this.pump();
   }
 
@@ -301,23 +302,27 @@ export class Engine {
   private moved(): void {
     this.chat.disconnected();
     for (const phase of ["waiting", "ready"] as const) this.around.tabs.postMessage({ k: "phase", phase, closeCode: this.line.closeCode });
+    this.goOn();
   }
 
   private show(phase: Phase, closeCode: number): void {
     this.phase = phase;
     this.closeCode = closeCode;
     this.around.phase(phase, closeCode);
-    if (phase !== "ready") return;
+    if (phase === "ready") this.goOn();
+  }
+
+  private goOn(): void {
     for (const resolve of this.awaitingReady) queueMicrotask(resolve); // after the welcome, which is on its way, was taken in
     this.awaitingReady.clear();
   }
 
-  private async refresh(): Promise<{ ok: boolean; final: boolean }> {
+  private async refresh(): Promise<{ ok: boolean; final: boolean; retryAfterMs?: number }> {
     try {
       this.credentials = await this.around.refresh(this.credentials);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      return { ok: false, final: !error.failure.retry };
+      return { ok: false, final: !error.failure.retry, retryAfterMs: 1000 * (error.failure.retry_after ?? 0) };
     }
     this.around.session(this.credentials);
     return { ok: true, final: false };

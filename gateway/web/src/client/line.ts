@@ -1,30 +1,30 @@
-/** Drives the connection's state machine with a real socket and real time. */
+/** Drives the connection's state machine with real sockets and real time. */
 import { Connection, type Effect, type Input, type Phase } from "../protocol/connection";
 import { decode } from "../protocol/decode";
-import type { Command, Event } from "../protocol/frames";
-
-/** The part of `WebSocket` that is used. */
-export interface Socket {
-  send(data: string): void;
-  close(): void;
-  onopen: ((event: never) => void) | null;
-  onmessage: ((event: never) => void) | null;
-  onclose: ((event: never) => void) | null;
-}
+import { PROTOCOL_VERSION, SPOKEN_VERSIONS, type Command, type Event, type Failure } from "../protocol/frames";
+import { letGo, Opening, type Socket } from "./opening";
 
 export interface LineOwner {
-  openSocket(): Socket;
-  hello(ticket?: string): Command;
+  /** Where the next connection may be opened, in the order of trying. */
+  addresses(): Promise<readonly string[]>;
+  /** Of the addresses in a `move` those that may be used, in the order of trying. */
+  usable(named: readonly string[]): readonly string[];
+  openSocket(url: string): Socket;
+  hello(version: number, ticket?: string): Command;
   /** Whether nothing is under way that a change of the connection would lose. */
   mayMove(): boolean;
   /** Another connection is welcomed and has taken the place of the last one; its welcome follows. */
   moved(): void;
+  /** A move failed: the last connection stays. */
+  stayed(): void;
   /** Get a new token. `final`: the refusal will not change. */
-  refresh(): Promise<{ ok: boolean; final: boolean }>;
+  refresh(): Promise<{ ok: boolean; final: boolean; retryAfterMs?: number }>;
   event(event: Event): void;
   phase(phase: Phase, closeCode: number): void;
   /** From 0 to below 1; by it connections that were told the same do not all act at once. */
   random(): number;
+  /** Whether a person has the page before them. */
+  isWatched(): boolean;
 }
 
 /** The part of the given time within which the moment to move is drawn. */
@@ -35,17 +35,24 @@ const QUIET_LOOK_MS = 100;
 /** The next connection is given up where it is not welcomed by then. */
 const NEXT_LIMIT_MS = 15_000;
 
+type Move = Extract<Event, { t: "move" }>;
+
 export class Line {
-  /** A connection that is to take the place of the present one; it counts from its welcome on. */
+  /** Opens a connection that is to be the present one. */
+  private opening: Opening | undefined;
+  /** Opens one that is to take its place, until it is open. */
+  private nextOpening: Opening | undefined;
+  /** That one, open; it counts from its welcome on. */
   private next: Socket | undefined;
   private moveTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly connection: Connection;
   private socket: Socket | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private toldPhase: Phase = "idle";
+  private version = PROTOCOL_VERSION;
 
   constructor(private readonly owner: LineOwner) {
-    this.connection = new Connection(() => owner.random());
+    this.connection = new Connection(() => owner.random(), () => owner.isWatched());
   }
 
   get phase(): Phase {
@@ -54,6 +61,11 @@ export class Line {
 
   get closeCode(): number {
     return this.connection.closeCode;
+  }
+
+  /** Whether another connection is about to take the place of this one: what cannot be repeated waits. */
+  get isMoving(): boolean {
+    return this.next !== undefined || this.nextOpening !== undefined;
   }
 
   send(command: Command): boolean {
@@ -79,19 +91,24 @@ export class Line {
 
   private apply(effect: Effect): void {
     switch (effect) {
-      case "open": return this.open();
-      case "hello": return void this.socket?.send(JSON.stringify(this.owner.hello()));
+      case "open": return void this.open();
+      case "hello": return void this.socket?.send(JSON.stringify(this.owner.hello(this.version)));
       case "ping": return void this.socket?.send(JSON.stringify({ t: "ping", q: 0 }));
       case "drop": return this.drop();
       case "refresh": return void this.owner.refresh().then((result) => this.input({ in: "refreshed", ...result }));
     }
   }
 
-  private open(): void {
+  private async open(): Promise<void> {
     this.drop();
-    const socket = this.owner.openSocket();
-    socket.onopen = () => this.input({ in: "opened" });
-    this.use(socket);
+    const opening = new Opening((url) => this.owner.openSocket(url), (socket) => {
+      this.opening = undefined;
+      if (!socket) return this.input({ in: "closed", code: 1006 });
+      this.use(socket);
+      this.input({ in: "opened" });
+    });
+    this.opening = opening;
+    opening.start(await this.owner.addresses());
   }
 
   private use(socket: Socket): void {
@@ -100,31 +117,36 @@ export class Line {
     socket.onclose = ({ code }: { code: number }) => {
       this.socket = undefined;
       // the server ends it when it knows the next one: what counts is whether that one is welcomed
-      if (!this.next) this.input({ in: "closed", code });
+      if (!this.isMoving) this.input({ in: "closed", code });
     };
   }
 
   // --- moving: the next connection is welcomed before the last one is left ------------------------------------------
 
-  private moveSoon(ticket: string, withinMs: number): void {
-    if (this.moveTimer !== undefined || this.next) return;
-    this.moveTimer = setTimeout(() => this.moveWhenQuiet(ticket, Date.now() + QUIET_LIMIT_MS), this.owner.random() * MOMENT * withinMs);
+  private moveSoon(move: Move): void {
+    if (this.moveTimer !== undefined || this.isMoving) return;
+    const moment = this.owner.random() * MOMENT * 1000 * move.within;
+    this.moveTimer = setTimeout(() => this.moveWhenQuiet(move, Date.now() + QUIET_LIMIT_MS), moment);
   }
 
-  private moveWhenQuiet(ticket: string, latest: number): void {
+  private moveWhenQuiet(move: Move, latest: number): void {
     this.moveTimer = undefined;
     if (this.phase !== "ready") return;
-    if (this.owner.mayMove()) return this.openNext(ticket);
-    if (Date.now() < latest) this.moveTimer = setTimeout(() => this.moveWhenQuiet(ticket, latest), QUIET_LOOK_MS);
+    if (this.owner.mayMove()) return this.openNext(move);
+    if (Date.now() < latest) this.moveTimer = setTimeout(() => this.moveWhenQuiet(move, latest), QUIET_LOOK_MS);
   }
 
-  private openNext(ticket: string): void {
-    const socket = this.owner.openSocket();
-    this.next = socket;
-    socket.onopen = () => socket.send(JSON.stringify(this.owner.hello(ticket)));
-    socket.onmessage = ({ data }: { data: unknown }) => this.firstOfNext(socket, data);
-    socket.onclose = () => this.nextFailed();
-    this.moveTimer = setTimeout(() => this.nextFailed(), NEXT_LIMIT_MS);
+  private openNext(move: Move): void {
+    this.nextOpening = new Opening((url) => this.owner.openSocket(url), (socket) => {
+      this.nextOpening = undefined;
+      if (!socket) return this.nextFailed();
+      this.next = socket;
+      socket.onmessage = ({ data }: { data: unknown }) => this.firstOfNext(socket, data);
+      socket.onclose = () => this.nextFailed();
+      this.moveTimer = setTimeout(() => this.nextFailed(), NEXT_LIMIT_MS);
+      socket.send(JSON.stringify(this.owner.hello(PROTOCOL_VERSION, move.ticket)));
+    });
+    this.nextOpening.start(this.owner.usable(move.urls));
   }
 
   private firstOfNext(socket: Socket, data: unknown): void {
@@ -133,7 +155,6 @@ export class Line {
     if (event?.t !== "welcome") return;
     this.forgetNext();
     letGo(this.socket);
-    socket.onopen = null;
     this.use(socket);
     this.owner.moved();
     this.frame(data);
@@ -144,17 +165,21 @@ export class Line {
     letGo(this.next);
     this.forgetNext();
     if (!this.socket) this.input({ in: "closed", code: 1006 });
+    else this.owner.stayed();
   }
 
   private forgetNext(): void {
     clearTimeout(this.moveTimer);
-    this.next = this.moveTimer = undefined;
+    this.nextOpening?.cancel();
+    this.next = this.nextOpening = this.moveTimer = undefined;
   }
 
-  /** Let go of the socket; what it still says is not heard. */
+  /** Let go of all sockets; what they still say is not heard. */
   private drop(): void {
     const { socket, next } = this;
     this.socket = undefined;
+    this.opening?.cancel();
+    this.opening = undefined;
     this.forgetNext();
     letGo(socket);
     letGo(next);
@@ -164,14 +189,24 @@ export class Line {
     const event = typeof data === "string" ? decode(data) : undefined;
     this.input({ in: "frame" });
     if (!event) return;
-    if (event.t === "welcome") this.input({ in: "welcome" });
-    if (event.t === "move") return this.moveSoon(event.ticket, 1000 * event.within);
+    if (event.t === "welcome") {
+      this.version = PROTOCOL_VERSION; // the next edge may be newer than this one
+      this.input({ in: "welcome" });
+    }
+    if (event.t === "move") return this.moveSoon(event);
+    if (event.t === "error" && event.q === 0) this.refused(event);
     this.owner.event(event);
   }
-}
 
-function letGo(socket: Socket | undefined): void {
-  if (!socket) return;
-  socket.onopen = socket.onmessage = socket.onclose = null;
-  socket.close();
+  /** An error that answers no request is about a frame or the connection; where it names a time, that is kept. */
+  private refused(failure: Failure): void {
+    const older = this.phase === "greeting" && failure.code === "unsupported_version" ? this.olderIn(failure.fields.versions) : undefined;
+    this.version = older ?? this.version;
+    this.input({ in: "refused", retryAfterMs: 1000 * (failure.retry_after ?? 0), again: older !== undefined });
+  }
+
+  /** The newest version that both sides speak, older than the one that was refused. */
+  private olderIn(versions: unknown): number | undefined {
+    return Array.isArray(versions) ? SPOKEN_VERSIONS.find((version) => version < this.version && versions.includes(version)) : undefined;
+  }
 }

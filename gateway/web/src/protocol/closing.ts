@@ -2,6 +2,8 @@
 
 /** A newer connection of this device took over. */
 export const REPLACED = 4004;
+/** Codes of the WebSocket protocol itself that blame what this client sent: it would send the same again. */
+const MALFORMED: ReadonlySet<number> = new Set([1002, 1003, 1007, 1009]);
 
 export type Advice =
   /** Connect again after a jittered backoff. */
@@ -16,6 +18,6 @@ export type Advice =
 export function adviceFor(code: number): Advice {
   if (code === REPLACED) return "replaced";
   if (code >= 4100 && code <= 4199) return "login";
-  if (code >= 4200 && code <= 4299) return "halt";
+  if ((code >= 4200 && code <= 4299) || MALFORMED.has(code)) return "halt";
   return "reconnect";
 }

@@ -30,19 +30,28 @@ export type Input =
   | { in: "tick" }
   /** The browser says the network is back, or the page became visible: try now. */
   | { in: "nudge" }
-  | { in: "refreshed"; ok: boolean; final: boolean }
-  /** The token changed while connected or not. */
+  /** An `error` about the connection itself: come later, or (`again`) at once, speaking another version. */
+  | { in: "refused"; retryAfterMs: number; again: boolean }
+  | { in: "refreshed"; ok: boolean; final: boolean; retryAfterMs?: number }
   | { in: "stop" };
 
 export type Effect = "open" | "hello" | "ping" | "drop" | "refresh";
 
 /** First pause after a lost connection; short, since most are a server that moved this client. */
 export const BACKOFF_FIRST_MS = 400;
+/** The longest pause while nobody looks. */
 export const BACKOFF_MAX_MS = 20_000;
+/**
+ * The longest pause while somebody looks: they are back so soon after the server is. Drawn at random from it, and what
+ * is asked first is only `GET /connect`, so thousands of pages come back spread over it.
+ */
+export const BACKOFF_WATCHED_MS = 2_500;
 /** A connection that stood this long counts as good: the next loss starts from the first pause. */
 export const STABLE_MS = 10_000;
-/** An open socket or a `welcome` that takes longer than this is given up. */
-export const OPEN_LIMIT_MS = 15_000;
+/** An attempt over all addresses that takes longer than this is given up; its owner limits each of them. */
+export const OPEN_LIMIT_MS = 30_000;
+/** A `welcome` that takes longer than this is given up. */
+export const GREET_LIMIT_MS = 15_000;
 /** Silence after which we ask whether the other end is there. */
 export const QUIET_MS = 25_000;
 /** How long the answer to that may take. */
@@ -62,8 +71,13 @@ export class Connection {
   private pinged = false;
   /** A token that was refreshed and refused again is no token. */
   private refreshedInVain = false;
+  /** The server said not to come before this. */
+  private notBefore = 0;
+  /** The next close is followed by another attempt at once, whatever its code. */
+  private isToComeAgain = false;
 
-  constructor(private readonly random: () => number) {}
+  /** `isWatched`: whether a person has the page before them. */
+  constructor(private readonly random: () => number, private readonly isWatched: () => boolean = () => true) {}
 
   on(input: Input, now: number): Effect[] {
     switch (input.in) {
@@ -72,7 +86,7 @@ export class Connection {
       case "stop":
         return this.stop();
       case "opened":
-        return this.phase === "opening" ? this.enter("greeting", now + OPEN_LIMIT_MS, ["hello"]) : [];
+        return this.phase === "opening" ? this.enter("greeting", now + GREET_LIMIT_MS, ["hello"]) : [];
       case "welcome":
         return this.welcome(now);
       case "frame":
@@ -83,7 +97,10 @@ export class Connection {
         return this.wakeAt !== undefined && now >= this.wakeAt ? this.due(now) : [];
       case "nudge":
         return this.nudge(now);
+      case "refused":
+        return this.refused(input.retryAfterMs, input.again, now);
       case "refreshed":
+        this.notBefore = Math.max(this.notBefore, now + (input.retryAfterMs ?? 0));
         return this.refreshed(input.ok, input.final, now);
     }
   }
@@ -100,13 +117,14 @@ export class Connection {
   }
 
   private open(now: number): Effect[] {
-    this.pinged = false;
+    this.pinged = this.isToComeAgain = false;
     return this.enter("opening", now + OPEN_LIMIT_MS, ["open"]);
   }
 
   private stop(): Effect[] {
     const effects: Effect[] = this.hasSocket ? ["drop"] : [];
     this.failures = 0;
+    this.isToComeAgain = false;
     return this.enter("idle", undefined, effects);
   }
 
@@ -135,6 +153,7 @@ export class Connection {
     this.closeCode = code;
     const wasStable = this.phase === "ready" && now - this.readyAt >= STABLE_MS;
     this.failures = wasStable ? 0 : this.failures;
+    if (this.isToComeAgain) return this.open(now);
     switch (adviceFor(code)) {
       case "replaced":
         return this.enter("replaced", undefined, []);
@@ -151,9 +170,21 @@ export class Connection {
 
   /** Full jitter over an exponential pause: many clients that lost one server come back spread out. */
   private wait(now: number): Effect[] {
-    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.failures);
+    const longest = this.isWatched() ? BACKOFF_WATCHED_MS : BACKOFF_MAX_MS;
+    const ceiling = Math.min(longest, BACKOFF_FIRST_MS * 2 ** this.failures);
     this.failures = Math.min(this.failures + 1, 16);
-    return this.enter("waiting", now + ceiling * (0.25 + 0.75 * this.random()), []);
+    return this.enter("waiting", Math.max(now, this.notBefore) + this.drawn(ceiling), []);
+  }
+
+  private drawn(ceiling: number): number {
+    return ceiling * (0.25 + 0.75 * this.random());
+  }
+
+  private refused(retryAfterMs: number, again: boolean, now: number): Effect[] {
+    if (!this.hasSocket) return [];
+    this.notBefore = Math.max(this.notBefore, now + retryAfterMs);
+    this.isToComeAgain ||= again;
+    return [];
   }
 
   private due(now: number): Effect[] {
@@ -170,9 +201,17 @@ export class Connection {
   }
 
   private nudge(now: number): Effect[] {
-    if (this.phase === "waiting") return this.open(now);
+    if (this.phase === "waiting") return this.tryNow(now);
     const quiet = this.phase === "ready" && !this.pinged && now - this.heardAt >= NUDGE_QUIET_MS;
     return quiet ? this.ping(now) : [];
+  }
+
+  /** Somebody looks, or the network is another: what failed before says nothing. What the server asked for still holds. */
+  private tryNow(now: number): Effect[] {
+    this.failures = 0;
+    if (now >= this.notBefore) return this.open(now);
+    this.wakeAt = Math.min(this.wakeAt ?? Infinity, this.notBefore + this.drawn(BACKOFF_FIRST_MS));
+    return [];
   }
 
   private refreshed(ok: boolean, final: boolean, now: number): Effect[] {

@@ -10,6 +10,7 @@ type Raw = Record<string, unknown>;
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const count = (value: unknown, otherwise = 0): number => (Number.isSafeInteger(value) ? (value as number) : otherwise);
 const list = (value: unknown): Raw[] => (Array.isArray(value) ? value.filter(isRaw) : []);
+const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((one) => typeof one === "string") : []);
 const record = (value: unknown): Raw => (isRaw(value) ? value : {});
 const role = (value: unknown): Role =>
   value === "owner" || value === "admin" || value === "none" ? value : "member";
@@ -118,7 +119,8 @@ const DECODERS: Record<string, (raw: Raw) => Event> = {
   ok: (raw) => ({ t: "ok", q: count(raw.q), result: record(raw.result) }),
   error: (raw) => ({ t: "error", q: count(raw.q), ...decodeFailure(raw) }),
   lagging: (raw) => ({ t: "lagging", heads: decodeHeads(raw.heads) }),
-  move: (raw) => ({ t: "move", ticket: text(raw.ticket), within: typeof raw.within === "number" ? raw.within : 0 }),
+  move: (raw) => ({ t: "move", urls: texts(raw.urls), ticket: text(raw.ticket), within: typeof raw.within === "number" ? raw.within : 0 }),
+  notice: (raw) => ({ t: "notice", text: text(raw.text), at: count(raw.at) }),
   pong: (raw) => ({ t: "pong", q: count(raw.q), now: count(raw.now) }),
 };
 

@@ -1,6 +1,9 @@
 /** The frames of the wire: JSON objects whose `t` is the tag. Field names and limits are the server's. */
 
-export const PROTOCOL_VERSION = 1;
+/** The version that is spoken where the server speaks it, too. */
+export const PROTOCOL_VERSION = 2;
+/** All that this client speaks, newest first. */
+export const SPOKEN_VERSIONS: readonly number[] = [PROTOCOL_VERSION, 1];
 /** UTF-8 bytes of one message's text. */
 export const MAX_BODY_BYTES = 16 * 1024;
 /** Posts of one device to one room that the server lets wait for an answer. */
@@ -96,7 +99,9 @@ export type Event =
   | { t: "lagging"; heads: Record<string, number> }
   | { t: "pong"; q: number; now: number }
   /** Go on over another connection within so many seconds; the ticket goes into its `hello`. */
-  | { t: "move"; ticket: string; within: number };
+  | { t: "move"; urls: string[]; ticket: string; within: number }
+  /** A word of the operators, for people. */
+  | { t: "notice"; text: string; at: number };
 
 /** Commands that carry a `q` and are answered by `ok`, `page` or `error`. */
 export type Ask =

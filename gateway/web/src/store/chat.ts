@@ -115,7 +115,7 @@ export class Chat {
       case "page": return void this.requests.answer(event.q, { page: event });
       case "ok": return void this.requests.answer(event.q, { result: event.result });
       case "error": return void this.requests.fail(event.q, event);
-      case "pong": case "move": return;
+      case "pong": case "move": case "notice": return;
     }
   }
 

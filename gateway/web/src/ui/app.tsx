@@ -7,7 +7,7 @@ import { RoomPane } from "./roompane";
 import { openRoom } from "./route";
 import { Sidebar } from "./sidebar";
 import { engine, listTick } from "./state";
-import { StatusBar } from "./statusbar";
+import { NoticeBar, StatusBar } from "./statusbar";
 
 /** The number of unread messages in the title, so that it shows in a tab or a task bar. */
 function showInTitle(): void {
@@ -30,6 +30,7 @@ export function App() {
       <Sidebar />
       <section class="pane">
         <StatusBar />
+        <NoticeBar />
         <RoomPane />
       </section>
     </div>

@@ -2,8 +2,9 @@
 import { batch, signal, type Signal } from "@preact/signals";
 import type { Phase } from "../protocol/connection";
 import type { Room } from "../store/room";
-import { logout, refresh, socketUrl } from "../client/api";
+import { edges, logout, refresh, socketUrl } from "../client/api";
 import { openKeeper } from "../client/database";
+import { Edges } from "../client/edges";
 import { Engine } from "../client/engine";
 import { openShelf } from "../client/handed";
 import { openLeadership } from "../client/leadership";
@@ -15,6 +16,8 @@ export const engine = signal<Engine | undefined>(undefined);
 export const phase = signal<Phase>("idle");
 /** Whether the login ended by itself, to say so above the form. */
 export const wasLoggedOut = signal(false);
+/** The last word of the operators, until it is put away. */
+export const notice = signal("");
 /** A fault in this page that nobody expected: said, so that a person can reload. */
 export const isBroken = signal(false);
 /** Counts changes of the list of conversations. */
@@ -65,17 +68,23 @@ export const me = (): string => engine.peek()?.chat.me.user ?? "";
 async function begin(credentials: Credentials): Promise<void> {
   const { device } = credentials;
   const keeper = await openKeeper(device);
+  const places = new Edges(socketUrl().href, edges);
   const made = new Engine(credentials, {
     keeper,
     shelf: openShelf(),
     tabs: openTabs(device),
-    openSocket: () => new WebSocket(socketUrl()),
+    addresses: () => places.candidates(),
+    usable: (named) => places.usable(named),
+    openSocket: (url) => new WebSocket(url),
     lead: (events) => openLeadership(device, events),
     refresh,
     current: loadSession,
     session: (changedTo) => (changedTo ? saveSession(changedTo) : void end(true)),
     changed: note,
     phase: (now) => (phase.value = now),
+    notice: (text) => (notice.value = text),
+    isVisible: () => document.visibilityState === "visible",
+    random: Math.random,
   });
   wasLoggedOut.value = false;
   openDrafts(credentials.user);

@@ -2,7 +2,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { t } from "../i18n";
 import type { Phase } from "../protocol/connection";
-import { engine, isBroken, phase } from "./state";
+import { CloseIcon } from "./icons";
+import { engine, isBroken, notice, phase } from "./state";
 
 const PATIENCE_MS = 2_000;
 
@@ -24,6 +25,19 @@ function textOf(now: Phase): string {
   if (now === "halted") return t("status.halted");
   if (!navigator.onLine) return t("status.offline");
   return t("status.reconnecting");
+}
+
+/** A word of the operators stays until it is put away. */
+export function NoticeBar() {
+  if (!notice.value) return null;
+  return (
+    <div class="status" role="status" data-testid="notice">
+      <span>{notice.value}</span>
+      <button type="button" class="icon-button" aria-label={t("app.close")} data-testid="notice-close" onClick={() => (notice.value = "")}>
+        <CloseIcon />
+      </button>
+    </div>
+  );
 }
 
 export function StatusBar() {

@@ -67,6 +67,7 @@ test("close code 4004 shows and opens no other socket until the person asks", as
   expect(tab.phase).toBe("replaced");
   expect(browser.sockets).toHaveLength(1);
   tab.startAgain();
+  await quiet();
   expect(browser.sockets).toHaveLength(2);
 });
 
@@ -239,4 +240,40 @@ test("entries are acknowledged after they are stored", async () => {
   await quiet();
   expect(browser.socketNow.frames.filter(({ t }) => t === "ack")).toEqual([{ t: "ack", room: "room1", seq: 1 }]);
   expect((await browser.kept.load()).rooms[0]?.tail).toHaveLength(1);
+});
+
+test("a tab that is seen wakes a hidden leader that waits, so that people are back as soon as in one tab", async () => {
+  await browser.tab(false);
+  for (let losses = 0; losses < 8; losses += 1) {
+    browser.socketNow.drop(1006);
+    if (losses < 7) await vi.advanceTimersByTimeAsync(20_000);
+  }
+  const before = browser.sockets.length;
+  const seen = await browser.tab();
+  expect(seen.phase).toBe("waiting");
+  await vi.advanceTimersByTimeAsync(2_500);
+  expect(browser.sockets.length).toBe(before + 1);
+});
+
+test("what cannot be repeated waits while the connection moves, and goes over the new one", async () => {
+  const tab = await connected();
+  browser.socketNow.say({ t: "move", urls: ["ws://b/ws"], ticket: "ticket-1", within: 0 });
+  await vi.advanceTimersByTimeAsync(1);
+  const [before, after] = browser.sockets;
+  const asked = tab.ask({ t: "join", room: "room2" });
+  await quiet();
+  expect(before?.frames.some(({ t }) => t === "join")).toBe(false);
+  after?.welcome();
+  await quiet();
+  const join = after?.frames.find((frame) => frame.t === "join");
+  after?.say({ t: "ok", q: join && "q" in join ? join.q : 0 });
+  await expect(asked).resolves.toBeUndefined();
+});
+
+test("a word of the operators is shown in every tab", async () => {
+  await connected();
+  await browser.tab();
+  browser.socketNow.say({ t: "notice", text: "Back at eight.", at: 1 });
+  await quiet();
+  expect(browser.notices).toEqual(["Back at eight.", "Back at eight."]);
 });

@@ -1,35 +1,44 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Line } from "../../src/client/line";
-import type { Command, Event } from "../../src/protocol/frames";
+import type { Event } from "../../src/protocol/frames";
 import type { Phase } from "../../src/protocol/connection";
-import { FakeSocket } from "../kit/tabs";
+import { FakeSocket, quiet } from "../kit/tabs";
 
 let sockets: FakeSocket[];
 let events: Event[];
 let phases: Phase[];
 let moves: number;
+let stays: number;
+let addresses: string[];
+let isWatched: boolean;
 let isQuiet: boolean;
 let line: Line;
 let drawn: number;
 
-beforeEach(() => {
+beforeEach(async () => {
   vi.useFakeTimers();
-  [sockets, events, phases, moves, isQuiet, drawn] = [[], [], [], 0, true, 0.5];
+  [sockets, events, phases, moves, stays, isQuiet, drawn] = [[], [], [], 0, 0, true, 0.5];
+  [addresses, isWatched] = [["ws://own/ws"], true];
   line = new Line({
-    openSocket: () => {
-      const socket = new FakeSocket();
+    addresses: async () => addresses,
+    usable: (named) => named,
+    openSocket: (url) => {
+      const socket = new FakeSocket(url);
       sockets.push(socket);
       return socket;
     },
-    hello: (ticket) => ({ t: "hello", v: 1, token: "token", since: 0, agent: "test", ticket }) as Command,
+    hello: (v, ticket) => ({ t: "hello", v, token: "token", since: 0, agent: "test", ticket }),
     mayMove: () => isQuiet,
     moved: () => void (moves += 1),
+    stayed: () => void (stays += 1),
+    isWatched: () => isWatched,
     refresh: async () => ({ ok: true, final: false }),
     event: (event) => void events.push(event),
     phase: (phase) => void phases.push(phase),
     random: () => drawn,
   });
   line.input({ in: "start" });
+  await quiet();
   sockets[0]?.welcome();
 });
 
@@ -133,4 +142,75 @@ test("a connection that ends before its moment does not move", () => {
   vi.advanceTimersByTime(300_000);
   expect(moves).toBe(0);
   expect(sockets.flatMap(({ frames }) => frames).filter((frame) => frame.t === "hello" && frame.ticket)).toEqual([]);
+});
+
+test("a move goes to the first of the named addresses that answers", () => {
+  drawn = 0;
+  socket(0).say({ t: "move", urls: ["ws://b/ws", "ws://c/ws"], ticket: "ticket-1", within: 4 });
+  vi.advanceTimersByTime(0);
+  socket(1).drop(1006);
+  socket(2).welcome();
+  expect(sockets.map(({ url }) => url)).toEqual(["ws://own/ws", "ws://b/ws", "ws://c/ws"]);
+  expect([moves, socket(0).isClosed, line.phase]).toEqual([1, true, "ready"]);
+});
+
+test("while it moves it says so, and when a move fails its owner hears that it stayed", () => {
+  drawn = 0;
+  ask();
+  vi.advanceTimersByTime(0);
+  expect(line.isMoving).toBe(true);
+  socket(1).drop(1006);
+  expect([line.isMoving, stays]).toEqual([false, 1]);
+});
+
+test("after a loss the addresses are asked for again and tried in order", async () => {
+  addresses = ["ws://b/ws", "ws://own/ws"];
+  socket(0).drop(1006);
+  await vi.advanceTimersByTimeAsync(400);
+  socket(1).drop(1006);
+  socket(2).welcome();
+  expect(sockets.slice(1).map(({ url }) => url)).toEqual(["ws://b/ws", "ws://own/ws"]);
+  expect(line.phase).toBe("ready");
+});
+
+test("a busy server's time is kept", async () => {
+  drawn = 0;
+  socket(0).drop(1006);
+  await vi.advanceTimersByTimeAsync(400);
+  socket(1).open();
+  socket(1).say({ t: "error", q: 0, code: "overloaded", text: "", retry: true, retry_after: 7 });
+  socket(1).drop(4002);
+  await vi.advanceTimersByTimeAsync(6_900);
+  expect(sockets).toHaveLength(2);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(sockets).toHaveLength(3);
+});
+
+test("a server of the version before is spoken to in that one, at once, and the next connection tries the newest again", async () => {
+  const refuse = (at: number): void => {
+    socket(at).open();
+    socket(at).say({ t: "error", q: 0, code: "unsupported_version", text: "", retry: false, fields: { versions: [0, 1] } });
+    socket(at).drop(4203);
+  };
+  socket(0).drop(1006);
+  await vi.advanceTimersByTimeAsync(400);
+  refuse(1);
+  await quiet();
+  socket(2).welcome();
+  expect(line.phase).toBe("ready");
+  expect([1, 2].map((at) => socket(at).frames[0])).toMatchObject([{ t: "hello", v: 2 }, { t: "hello", v: 1 }]);
+  socket(2).drop(1006);
+  await vi.advanceTimersByTimeAsync(1_000);
+  socket(3).open();
+  expect(socket(3).frames[0]).toMatchObject({ v: 2 });
+});
+
+test("a server that speaks no version of ours is not asked again", async () => {
+  socket(0).drop(1006);
+  await vi.advanceTimersByTimeAsync(400);
+  socket(1).open();
+  socket(1).say({ t: "error", q: 0, code: "unsupported_version", text: "", retry: false, fields: { versions: [3, 4] } });
+  socket(1).drop(4203);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([line.phase, sockets.length]).toEqual(["halted", 2]);
 });

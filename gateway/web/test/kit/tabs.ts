@@ -2,7 +2,7 @@
 import { Engine } from "../../src/client/engine";
 import type { Shelf } from "../../src/client/handed";
 import type { Leadership, LeadershipEvents } from "../../src/client/leadership";
-import type { Socket } from "../../src/client/line";
+import type { Socket } from "../../src/client/opening";
 import type { TabChannel, TabMessage } from "../../src/client/tabs";
 import type { Command } from "../../src/protocol/frames";
 import type { Change, Keeper, KeptRoom, Snapshot } from "../../src/store/snapshot";
@@ -56,6 +56,7 @@ export class FakeSocket implements Socket {
   onclose: ((event: never) => void) | null = null;
   frames: Command[] = [];
   isClosed = false;
+  constructor(readonly url = "") {}
   send(data: string): void {
     this.frames.push(JSON.parse(data) as Command);
   }
@@ -87,15 +88,19 @@ export class Browser {
   readonly kept = new Kept();
   readonly shelf = new MemoryShelf();
   readonly sockets: FakeSocket[] = [];
+  readonly notices: string[] = [];
+  addresses = ["ws://own/ws"];
   private channels = new Set<TabChannel>();
   private line: { events: LeadershipEvents; isHolding: boolean }[] = [];
 
-  async tab(): Promise<Engine> {
+  async tab(isVisible = true): Promise<Engine> {
     const engine = new Engine(
       { user: "mei", device: "d1", display: "Mei", token: "token", refresh: "refresh" },
       {
         keeper: this.kept, shelf: this.shelf, tabs: this.channel(), lead: (events) => this.lead(events), current: () => undefined, refresh: async (old) => old,
-        openSocket: () => this.socket(), session: () => undefined, changed: () => undefined, phase: () => undefined,
+        openSocket: (url) => this.socket(url), session: () => undefined, changed: () => undefined, phase: () => undefined,
+        addresses: async () => this.addresses, usable: (named) => named, notice: (text) => void this.notices.push(text),
+        isVisible: () => isVisible, random: () => 0.5,
       },
     );
     await engine.start();
@@ -109,8 +114,8 @@ export class Browser {
     return socket;
   }
 
-  private socket(): FakeSocket {
-    const socket = new FakeSocket();
+  private socket(url: string): FakeSocket {
+    const socket = new FakeSocket(url);
     this.sockets.push(socket);
     return socket;
   }
