@@ -194,14 +194,18 @@ class User(Actor):
             self._dismiss(device, LOGGED_OUT)
 
     @handles(Refresh)
-    async def on_refresh(self, request: Refresh) -> None:
-        """New tokens for old; a refresh token that was used before ends the device."""
+    async def on_refresh(self, request: Refresh) -> bool:
+        """New tokens for old. One whose answer was lost is answered alike; any other old token that comes again ends the device."""
         self._must_exist()
+        is_earlier = self._account.repeated(request)
+        if is_earlier is not None:
+            return is_earlier
         device = self._account.stolen(request)
         if device is not None:
             await self._end_device(device)
             raise ChatError("bad_token")
         await self._commit(self._account.refresh(request, self._now_ms()))
+        return False
 
     @handles(CheckToken)
     def on_check_token(self, request: CheckToken) -> Identity:

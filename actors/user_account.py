@@ -24,6 +24,8 @@ class Account:
         self.row: UserRow
         self.devices: dict[str, DeviceRow] = {}
         self._tokens: dict[bytes, str] = {}
+        self._used: set[str] = set()
+        """Devices that have shown the token of their last refresh since: that refresh cannot be repeated any more."""
         self._seen: set[str] = set()
         """Devices whose `seen_at` is newer than what is stored."""
 
@@ -35,13 +37,17 @@ class Account:
             self._keep(device)
 
     def _keep(self, device: DeviceRow) -> None:
+        is_used = device.device in self._used
         self.drop(device.device)
+        if is_used:
+            self._used.add(device.device)
         self.devices[device.device] = device
         self._tokens[device.token] = device.device
 
     def drop(self, device: str) -> None:
         """Forget a device."""
         self._seen.discard(device)
+        self._used.discard(device)
         row = self.devices.pop(device, None)
         if row is not None:
             self._tokens.pop(row.token, None)
@@ -104,10 +110,22 @@ class Account:
             self.drop(device)
         return (Gone("devices", (self.user,)), Gone("cursors", (self.user,)))
 
+    def repeated(self, request: Refresh) -> bool | None:
+        """None: it is no repeat of the last refresh. Else nobody has used what that gave: whether it was `earlier`."""
+        device = self.devices.get(request.grant.device)
+        if not self._is_replaced(device, request) or device is None or device.device in self._used or self.row.disabled:
+            return None
+        if device.refresh == request.grant.refresh:
+            return False
+        return True if request.earlier is not None and device.refresh == request.earlier.refresh else None
+
     def stolen(self, request: Refresh) -> str | None:
         """The device whose refresh token was already replaced when it came again."""
         device = self.devices.get(request.grant.device)
-        return device.device if device is not None and device.refresh_before == request.old and request.old else None
+        return device.device if device is not None and self._is_replaced(device, request) else None
+
+    def _is_replaced(self, device: DeviceRow | None, request: Refresh) -> bool:
+        return device is not None and device.refresh_before == request.old and bool(request.old)
 
     def refresh(self, request: Refresh, now_ms: int) -> list[Row]:
         """New tokens for old."""
@@ -121,6 +139,7 @@ class Account:
             grant.token, grant.token_ends_at, grant.refresh, grant.refresh_ends_at, request.old,
         )  # fmt: skip
         self._keep(row)
+        self._used.discard(row.device)
         return [row]
 
     def identify(self, token: bytes, now_ms: int) -> Identity:
@@ -131,6 +150,7 @@ class Account:
         row = self.row
         if row.disabled:
             raise ChatError("disabled")
+        self._used.add(device.device)
         return Identity(self.user, device.device, row.display, row.admin, row.service, row.created_at)
 
     def unseen_long(self, device: str, now_ms: int) -> bool:

@@ -90,7 +90,8 @@ class CellApp:
         self.store = await asyncio.to_thread(
             open_store, self.settings, record, self.who.life, sealer, loop.call_soon, loop.call_soon_threadsafe
         )
-        tickets = EdgeTickets(self._folder.link_secret, time.time)
+        secret = self._folder.link_secret
+        tickets = EdgeTickets(secret, time.time)
         edges = Edges(
             encode,
             frame_text,
@@ -104,7 +105,6 @@ class CellApp:
         self.chat = ChatCell(self.who.life, clock, self.store, edges, _report)
         self.chat.cell.limit_restarts(actor_limits())
         self.chat.cell.on_lost_ownership(self._lost_ownership)
-        secret = self._folder.link_secret
         self._dialer = PeerDialer(secret, self.who.life)
         codec = Codec(wire_messages())
         self.links = Links(self.who.life, codec, clock, self.chat.cell, self._dialer.dial, self._newer_view)
@@ -122,6 +122,7 @@ class CellApp:
             parts,
             Probe(self.chat, self.store, self.who.name),
             tickets,
+            secret,
             partial(supervision, self._folder.cluster),
         )
         self.accounts = Accounts(self.asker, self.doors.passwords)

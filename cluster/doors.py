@@ -38,8 +38,10 @@ _log = event_log("cluster.doors")
 class Doors:
     """Opened once the cell acts on a view; closed first when it stops."""
 
-    def __init__(self, settings: Settings, name: str, parts: Parts, probe: Probe, tickets: Tickets, notes: Probe | None = None) -> None:
-        """`notes`: what `/healthz` tells beside the probe."""
+    def __init__(
+        self, settings: Settings, name: str, parts: Parts, probe: Probe, tickets: Tickets, secret: bytes, notes: Probe | None = None
+    ) -> None:
+        """`secret`: what all cells share; `notes`: what `/healthz` tells beside the probe."""
         self._settings = settings
         self._name = name
         clock = SystemClock()
@@ -64,6 +66,7 @@ class Doors:
             health=self._health,
             metrics=Metrics(name, cell_sources(parts, lambda: self.front, self._http, self.passwords)),
             counters=self._http,
+            secret=secret,
             settings=api_settings(settings),
             proxies=Proxies(settings.trusted_proxies),
             edges=lambda: self.edges(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -11,6 +13,8 @@ from urllib.parse import urlsplit
 from actors.errors import ChatError, Unavailable
 
 TIMEOUT_S = 30.0
+REFRESH_PAUSES_S = (0.5, 2.0, 8.0)
+"""Before a refresh is repeated whose answer was lost: well within the time for which the server gives the same answer."""
 _MAX_ANSWER_BYTES = 1 << 20
 
 
@@ -28,8 +32,8 @@ class Login(NamedTuple):
 class Accounts:
     """The account calls of one server."""
 
-    def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
-        """`url`: ``http(s)://HOST[:PORT]``."""
+    def __init__(self, url: str, tls: ssl.SSLContext | None = None, *, pause: Callable[[float], None] = time.sleep) -> None:
+        """`url`: ``http(s)://HOST[:PORT]``. `pause`: waits so many seconds between repeats."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"not an address of a server: {url}")
@@ -37,6 +41,7 @@ class Accounts:
         self._port = parts.port
         self._is_tls = parts.scheme == "https"
         self._tls = tls
+        self._pause = pause
 
     @property
     def websocket_url(self) -> str:
@@ -58,7 +63,14 @@ class Accounts:
         return _login(answer)
 
     def refresh(self, refresh: str) -> Login:
-        """New tokens for old. Raises `ChatError` (`bad_token`)."""
+        """New tokens for old: keep them before you use them. Repeats what may have been lost. Raises `ChatError` (`bad_token`)."""
+        for pause_s in REFRESH_PAUSES_S:
+            try:
+                return _login(self._post("/api/v1/refresh", {"refresh": refresh}))
+            except ChatError as error:
+                if not error.retry:
+                    raise
+                self._pause(max(pause_s, min(error.retry_after or 0.0, TIMEOUT_S)))
         return _login(self._post("/api/v1/refresh", {"refresh": refresh}))
 
     def _post(self, path: str, body: dict[str, str]) -> dict[str, Any]:

@@ -78,14 +78,17 @@ class LogIn(Request[None], frozen=True, gc=False):
     grant: Grant
 
 
-class Refresh(Request[None], frozen=True, gc=False):
-    """Replace the tokens of the device in `grant`, if `old` is its refresh token's digest.
+class Refresh(Request[bool], frozen=True, gc=False):
+    """Replace the tokens of the device in `grant`, if `old` is its refresh token's digest. The answer: whether `earlier` stands.
 
-    `bad_token` where it is not; an `old` that was already replaced logs the device out (it was stolen or copied).
+    An `old` that was already replaced by `grant` or `earlier` is a repeat while nothing has used these: nothing changes. Any
+    other that was already replaced logs the device out (it was stolen or copied). `bad_token` where it is not the device's.
     """
 
     old: bytes
     grant: Grant
+    earlier: Grant | None = None
+    """What the same request was given a moment ago."""
 
 
 class Identity(Message, frozen=True, gc=False):

@@ -41,7 +41,8 @@ async def go_on_with_login(ticket: TicketText, shown: FactorValue, request: Requ
 
 @router.post("/refresh")
 async def replace_tokens(old: OldPair, services: WithServices) -> LoggedIn:
-    """New tokens for a refresh token. The old ones end at once; a refresh token shown twice logs its device out."""
+    """New tokens for a refresh token; the old ones end at once. Where the answer was lost, ask again within two minutes: the answer
+    is the same until one of the new tokens is used. A refresh token that is shown later than that logs its device out."""
     return await refresh(services, old.refresh)
 
 

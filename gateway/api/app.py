@@ -23,6 +23,7 @@ from gateway.api.static import WebFiles
 from gateway.auth.factors import Factor, Tickets
 from gateway.auth.limits import Limiter
 from gateway.auth.passwords import Passwords
+from gateway.auth.successors import Successors
 from gateway.clock import Clock
 from gateway.health import Health
 from gateway.metrics import HttpCounters, Metrics
@@ -42,6 +43,7 @@ def create_app(
     health: Health,
     metrics: Metrics,
     counters: HttpCounters,
+    secret: bytes,
     settings: ApiSettings = ApiSettings(),  # noqa: B008 - frozen
     proxies: Proxies | None = None,
     edges: Callable[[], Sequence[str]] = list,
@@ -51,7 +53,8 @@ def create_app(
     tickets: Tickets | None = None,
     version: str = "1",
 ) -> FastAPI:
-    """The app. It owns nothing that was handed in: who made it also closes it. `page_sources`: where the page may connect besides here."""
+    """The app. It owns nothing that was handed in: who made it also closes it. `secret`: what all edges share.
+    `page_sources`: where the page may connect besides here."""
     services = Services(
         asker=asker,
         settings=settings,
@@ -59,6 +62,7 @@ def create_app(
         passwords=passwords,
         limiter=limiter,
         tickets=Tickets(clock.now) if tickets is None else tickets,
+        successors=Successors(secret),
         factors=tuple(factors),
         health=health,
         metrics=metrics,

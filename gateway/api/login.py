@@ -79,17 +79,17 @@ async def checked_password(services: Services, user: str, password: str, address
 
 
 async def refresh(services: Services, text: str) -> LoggedIn:
-    """A new pair for an old refresh token. Raises `bad_token`."""
+    """A new pair for an old refresh token; the same again where the answer was lost. Raises `bad_token`."""
     claim = parse_refresh(text)
-    issued = _issue(services, claim.user, claim.device, "")
+    now, before = services.successors.after(text, claim.user, claim.device, services.clock.wall(), services.settings.lifetimes)
     try:
-        await services.ask_user(claim.user, Refresh(claim.digest, issued.grant))
+        is_earlier = await services.ask_user(claim.user, Refresh(claim.digest, now.grant, before.grant))
         profile = await services.ask_user(claim.user, GetCredentials())
     except ChatError as error:
         if error.code in ("no_such_user", "no_such_device"):
             raise ChatError("bad_token") from error
         raise
-    return _logged_in(profile, issued)
+    return _logged_in(profile, before if is_earlier else now)
 
 
 async def log_in_again(services: Services, profile: Profile, device: str, name: str) -> LoggedIn:

@@ -16,6 +16,7 @@ from gateway.api.settings import ApiSettings
 from gateway.auth.factors import Factor, Tickets
 from gateway.auth.limits import Limiter
 from gateway.auth.passwords import Passwords
+from gateway.auth.successors import Successors
 from gateway.clock import Clock
 from gateway.health import Health
 from gateway.metrics import HttpCounters, Metrics
@@ -32,6 +33,8 @@ class Services:
     passwords: Passwords
     limiter: Limiter
     tickets: Tickets
+    successors: Successors
+    """What follows a refresh token."""
     factors: Sequence[Factor]
     """What follows the password, in order."""
     health: Health

@@ -9,7 +9,7 @@ import pytest
 from actors import commands as c
 from actors import events as e
 from actors.errors import ChatError
-from actors.messages.user import Grant, LogIn, LogOut, Refresh, SetProfile
+from actors.messages.user import CheckToken, Grant, LogIn, LogOut, Refresh, SetProfile
 from actors.runtime.actor import actor_id
 from actors.store.rows import CursorRow, DeviceRow, ReadRow
 from tests.kit import scene
@@ -139,6 +139,46 @@ def test_a_refresh_token_that_comes_again_logs_the_device_out() -> None:
     town.settle()
     assert [*codes, bob.close_code] == [None, 4102]
     assert "bobd1" not in [row.device for row in rows(town, DeviceRow, "bob")]
+
+
+def test_a_refresh_whose_answer_was_lost_is_answered_alike_until_what_it_gave_is_used() -> None:
+    town, _, _, _ = pair()
+    user, old = actor_id("user", "bob"), read_token("bob/d1")[1]
+    given, later = grant("bobd1", b"token 2", b"refresh 2"), grant("bobd1", b"token 3", b"refresh 3")
+    assert town.ask(user, Refresh(old, given, grant("bobd1", b"token 1", b"refresh 1"))) is False
+    stored = rows(town, DeviceRow, "bob")
+    assert town.ask(user, Refresh(old, given)) is False
+    assert town.ask(user, Refresh(old, later, given)) is True
+    town.settle(400.0)  # also by an actor that is loaded again
+    assert town.ask(user, Refresh(old, later, given)) is True
+    assert rows(town, DeviceRow, "bob") == stored
+    town.ask(user, CheckToken(b"token 2"))
+    with pytest.raises(ChatError, match="bad_token"):
+        town.ask(user, Refresh(old, later, given))
+    town.settle()
+    assert "bobd1" not in [row.device for row in rows(town, DeviceRow, "bob")]
+
+
+def test_a_repeat_that_asks_for_something_else_is_a_copy() -> None:
+    town, _, _, _ = pair()
+    user, old = actor_id("user", "bob"), read_token("bob/d1")[1]
+    town.ask(user, Refresh(old, grant("bobd1", b"token 2", b"refresh 2")))
+    with pytest.raises(ChatError, match="bad_token"):
+        town.ask(user, Refresh(old, grant("bobd1", b"token 3", b"refresh 3"), grant("bobd1", b"token 4", b"refresh 4")))
+    assert "bobd1" not in [row.device for row in rows(town, DeviceRow, "bob")]
+
+
+def test_that_a_token_was_used_is_remembered_when_the_device_is_seen_anew() -> None:
+    town, _, _, _ = pair()
+    user, old = actor_id("user", "bob"), read_token("bob/d1")[1]
+    given = grant("bobd1", read_token("bob/d9")[1], b"refresh 2")
+    town.ask(user, Refresh(old, given))
+    town.ask(user, CheckToken(given.token))
+    town.settle(4000.0)
+    town.connect("bob", device="d9")  # written anew, since it was not seen for an hour
+    town.settle(30.0)
+    with pytest.raises(ChatError, match="bad_token"):
+        town.ask(user, Refresh(old, given))
 
 
 def test_a_refresh_token_that_was_never_given_changes_nothing() -> None:

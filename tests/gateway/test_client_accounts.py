@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from actors.errors import ChatError, Unavailable
-from gateway.client_accounts import Accounts, Login
+from gateway.client_accounts import REFRESH_PAUSES_S, Accounts, Login
 from tests.kit.api import Api
 from tests.kit.http_server import serving
 
@@ -60,6 +60,20 @@ def test_refusals_are_chat_errors_with_the_code_of_the_server() -> None:
 def test_a_server_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         Accounts("http://127.0.0.1:9").log_in("alice", PASSWORD)
+
+
+def test_a_refresh_whose_answer_was_lost_is_asked_again_and_one_that_is_refused_is_not() -> None:
+    pauses: list[float] = []
+    with pytest.raises(Unavailable):
+        Accounts("http://127.0.0.1:9", pause=pauses.append).refresh("wbr:alice:device01:" + "a" * 43)
+    assert pauses == list(REFRESH_PAUSES_S)
+
+    def calls(accounts: Accounts) -> tuple[Login, Login]:
+        old = accounts.register("alice", PASSWORD)
+        return accounts.refresh(old.refresh), accounts.refresh(old.refresh)
+
+    first, again = with_accounts(calls)
+    assert (first.token, first.refresh) == (again.token, again.refresh)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ class Api:
             health=self.health,
             metrics=self.metrics,
             counters=self.counters,
+            secret=b"what all edges share",
             settings=settings or ApiSettings(),
             proxies=proxies,
             edges=lambda: ["wss://a.example/ws", "wss://b.example/ws"],

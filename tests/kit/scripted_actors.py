@@ -32,6 +32,8 @@ class Account:
     created_at: int
     disabled: bool = False
     devices: dict[str, users.Grant] = field(default_factory=dict)
+    refreshed: dict[str, bytes] = field(default_factory=dict)
+    """Device -> the refresh token that was replaced last, while nothing has used what replaced it."""
 
     def profile(self, *, with_password: bool = False) -> users.Profile:
         """As actors answer it."""
@@ -158,20 +160,26 @@ class ScriptedActors:
             raise ChatError("disabled")
         account.devices[asked.grant.device] = asked.grant
 
-    def _user_Refresh(self, user: str, asked: users.Refresh) -> None:
+    def _user_Refresh(self, user: str, asked: users.Refresh) -> bool:
         account = self._account(user)
         held = account.devices.get(asked.grant.device)
         if held is None or held.refresh_ends_at <= self._now():
             raise ChatError("bad_token")
+        repeats = {grant.refresh: at for at, grant in enumerate((asked.grant, asked.earlier)) if grant is not None}
+        if account.refreshed.get(asked.grant.device) == asked.old and held.refresh in repeats:
+            return bool(repeats[held.refresh])
         if held.refresh != asked.old:
             del account.devices[asked.grant.device]
             raise ChatError("bad_token")
         account.devices[asked.grant.device] = asked.grant
+        account.refreshed[asked.grant.device] = asked.old
+        return False
 
     def _user_CheckToken(self, user: str, asked: users.CheckToken) -> users.Identity:
         account = self._account(user)
         for device, grant in account.devices.items():
             if grant.token == asked.token and grant.token_ends_at > self._now():
+                account.refreshed.pop(device, None)
                 return users.Identity(user, device, account.display, account.admin, account.service, account.created_at)
         raise ChatError("bad_token")
 

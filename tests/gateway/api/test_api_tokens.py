@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.auth.successors import STRETCH_S
 from tests.kit.api import PASSWORD, Api, code_of, run
 
 
@@ -40,12 +41,30 @@ def test_what_is_no_refresh_token_refreshes_nothing(text: str) -> None:
     run(story())
 
 
-def test_a_refresh_token_shown_twice_logs_the_device_out() -> None:
+def test_a_refresh_whose_answer_was_lost_can_be_repeated_for_a_while_and_gives_the_same() -> None:
     async def story() -> None:
         api = Api()
         old = await api.registered("ann")
         async with api.client() as client:
             new = (await client.post("/api/v1/refresh", json={"refresh": old["refresh"]})).json()
+            again = (await client.post("/api/v1/refresh", json={"refresh": old["refresh"]})).json()
+            api.clock.advance(STRETCH_S)
+            later = (await client.post("/api/v1/refresh", json={"refresh": old["refresh"]})).json()
+            assert new == again == {**later, "expires_in": new["expires_in"]}
+            api.clock.advance(2 * STRETCH_S)
+            assert code_of(await client.post("/api/v1/refresh", json={"refresh": old["refresh"]})) == (401, "bad_token")
+
+    run(story())
+
+
+def test_a_refresh_token_shown_again_after_its_successor_was_used_logs_the_device_out() -> None:
+    async def story() -> None:
+        api = Api()
+        old = await api.registered("ann")
+        async with api.client() as client:
+            new = (await client.post("/api/v1/refresh", json={"refresh": old["refresh"]})).json()
+            used = await client.get("/api/v1/me", headers={"Authorization": f"Bearer {new['token']}"})
+            assert used.status_code == 200
             again = await client.post("/api/v1/refresh", json={"refresh": old["refresh"]})
             assert code_of(again) == (401, "bad_token")
             me = await client.get("/api/v1/me", headers={"Authorization": f"Bearer {new['token']}"})

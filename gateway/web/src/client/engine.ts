@@ -318,6 +318,11 @@ export class Engine {
   }
 
   private async refresh(): Promise<{ ok: boolean; final: boolean; retryAfterMs?: number }> {
+    const current = this.around.current();
+    if (current?.device === this.credentials.device && current.token !== this.credentials.token) {
+      this.credentials = current; // another tab has done it: the old refresh token must not be shown again
+      return { ok: true, final: false };
+    }
     try {
       this.credentials = await this.around.refresh(this.credentials);
     } catch (error) {

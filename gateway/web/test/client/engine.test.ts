@@ -277,3 +277,26 @@ test("a word of the operators is shown in every tab", async () => {
   await quiet();
   expect(browser.notices).toEqual(["Back at eight.", "Back at eight."]);
 });
+
+test("a tab whose tokens another one has renewed takes those, and does not show the old refresh token again", async () => {
+  await connected();
+  browser.credentials = { user: "mei", device: "d1", display: "Mei", token: "token-2", refresh: "refresh-2" };
+  browser.socketNow.drop(4100);
+  await quiet();
+  browser.socketNow.open();
+  expect(browser.socketNow.frames[0]).toMatchObject({ t: "hello", token: "token-2" });
+  expect(browser.refreshed).toEqual([]);
+});
+
+test("a refresh whose answer is lost is asked again with the same token", async () => {
+  await connected();
+  browser.refreshFails = 1;
+  browser.socketNow.drop(4100);
+  await vi.advanceTimersByTimeAsync(400);
+  browser.socketNow.open();
+  browser.socketNow.drop(4100);
+  await quiet();
+  browser.socketNow.open();
+  expect(browser.refreshed).toEqual(["refresh", "refresh"]);
+  expect(browser.socketNow.frames[0]).toMatchObject({ t: "hello", token: "token after refresh" });
+});

@@ -3,8 +3,10 @@ import { Engine } from "../../src/client/engine";
 import type { Shelf } from "../../src/client/handed";
 import type { Leadership, LeadershipEvents } from "../../src/client/leadership";
 import type { Socket } from "../../src/client/opening";
+import type { Credentials } from "../../src/client/session";
 import type { TabChannel, TabMessage } from "../../src/client/tabs";
 import type { Command } from "../../src/protocol/frames";
+import { OFFLINE, Refusal } from "../../src/store/requests";
 import type { Change, Keeper, KeptRoom, Snapshot } from "../../src/store/snapshot";
 
 /** Keeps by value, like a database. */
@@ -90,6 +92,12 @@ export class Browser {
   readonly sockets: FakeSocket[] = [];
   readonly notices: string[] = [];
   addresses = ["ws://own/ws"];
+  /** The tokens as they are kept for all tabs. */
+  credentials: Credentials | undefined;
+  /** The refresh tokens that were shown. */
+  readonly refreshed: string[] = [];
+  /** So many answers to them are lost. */
+  refreshFails = 0;
   private channels = new Set<TabChannel>();
   private line: { events: LeadershipEvents; isHolding: boolean }[] = [];
 
@@ -97,7 +105,8 @@ export class Browser {
     const engine = new Engine(
       { user: "mei", device: "d1", display: "Mei", token: "token", refresh: "refresh" },
       {
-        keeper: this.kept, shelf: this.shelf, tabs: this.channel(), lead: (events) => this.lead(events), current: () => undefined, refresh: async (old) => old,
+        keeper: this.kept, shelf: this.shelf, tabs: this.channel(), lead: (events) => this.lead(events), current: () => this.credentials,
+        refresh: (old) => this.refresh(old),
         openSocket: (url) => this.socket(url), session: () => undefined, changed: () => undefined, phase: () => undefined,
         addresses: async () => this.addresses, usable: (named) => named, notice: (text) => void this.notices.push(text),
         isVisible: () => isVisible, random: () => 0.5,
@@ -112,6 +121,12 @@ export class Browser {
     const socket = this.sockets.at(-1);
     if (!socket) throw new Error("no socket was opened");
     return socket;
+  }
+
+  private async refresh(old: Credentials): Promise<Credentials> {
+    this.refreshed.push(old.refresh);
+    if (this.refreshFails-- > 0) throw new Refusal(OFFLINE);
+    return { ...old, token: `token after ${old.refresh}`, refresh: `${old.refresh}'` };
   }
 
   private socket(url: string): FakeSocket {
