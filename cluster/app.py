@@ -125,6 +125,7 @@ class CellApp:
             secret,
             partial(supervision, self._folder.cluster),
         )
+        self.chat.cell.add_kinds([self.doors.report])
         self.accounts = Accounts(self.asker, self.doors.passwords)
         who = self.who
         url = await self._listener.start(who.address, who.link_port)

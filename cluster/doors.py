@@ -6,17 +6,20 @@ import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 
+from actors.chat_cell import ChatCell
 from actors.session_ports import Tickets
 from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
 from cluster.settings import Settings
 from cluster.sources import Parts, cell_sources
+from gateway.all_cells import AllCells, Other
 from gateway.api.app import create_app
 from gateway.api.settings import ApiSettings
 from gateway.arrivals import Arrivals, Doorkeeper
 from gateway.auth.limits import Limiter
 from gateway.auth.passwords import Argon2Hasher, Passwords
 from gateway.auth.tokens import Lifetimes, parse_token
+from gateway.cell_report import CellReport, report_kind
 from gateway.clock import SystemClock
 from gateway.front import Front
 from gateway.health import Health, Probe
@@ -48,6 +51,10 @@ class Doors:
         self.passwords = Passwords(Argon2Hasher(), threads=settings.password_threads)
         self._health = Health(probe, clock.now, keep_s=HEALTH_KEPT_S, notes=notes)
         self._http = HttpCounters()
+        metrics = Metrics(name, cell_sources(parts, lambda: self.front, self._http, self.passwords))
+        self._cells = AllCells(name, parts.chat.cell, lambda: others_of(parts.chat), metrics, self._health, clock.now)
+        self.report = report_kind(lambda: CellReport(metrics, self._health))
+        """The kind of actor that tells other cells of this one."""
         self.edges: Callable[[], Sequence[str]] = lambda: self.default_urls
         """Where a client should connect, best first; empty: where it asked."""
         self.known_edges: Callable[[], Sequence[str]] = lambda: self.default_urls
@@ -63,8 +70,7 @@ class Doors:
             clock=clock,
             passwords=self.passwords,
             limiter=Limiter(clock.now),
-            health=self._health,
-            metrics=Metrics(name, cell_sources(parts, lambda: self.front, self._http, self.passwords)),
+            cells=self._cells,
             counters=self._http,
             secret=secret,
             settings=api_settings(settings),
@@ -110,6 +116,7 @@ class Doors:
             await asyncio.wait([self._reopening])
         if self.port:
             await self.front.close()
+        await self._cells.close()
         await self._health.close()
         self.passwords.close()
 
@@ -140,6 +147,11 @@ class Doors:
             await self.front.listen_again()
         except OSError as error:
             _log.error("not_listening_again", reason=str(error))
+
+
+def others_of(chat: ChatCell) -> list[Other]:
+    """The cells of the view besides this one."""
+    return [Other(cell.name, cell.life) for cell in chat.view.cells if cell.life != chat.life] if chat.view is not None else []
 
 
 def api_settings(settings: Settings) -> ApiSettings:

@@ -7,7 +7,7 @@ is ever a label.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -33,6 +33,7 @@ class Row(NamedTuple):
     label: str = ""
 
 
+UP = "warbler_cell_up"
 TABLE: dict[str, Row] = {
     # people
     "connections": Row("gauge", "Open client connections", "transport"),
@@ -111,6 +112,32 @@ class Metrics:
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self._registry)
+
+
+def up_text(up: Mapping[str, bool]) -> bytes:
+    """The metric that says which cells answered a scrape."""
+    lines = [f"# HELP {UP} Whether the cell answered when another one was asked about all", f"# TYPE {UP} gauge"]
+    lines += [f'{UP}{{cell="{cell}"}} {float(answers)}' for cell, answers in sorted(up.items())]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def joined(texts: Iterable[bytes]) -> bytes:
+    """The texts of several cells as one: each metric is described once, and all its samples follow. Cells differ by their label."""
+    heads: dict[str, list[str]] = {}
+    samples: dict[str, list[str]] = {}
+    for text in texts:
+        name, is_new = "", False
+        for line in text.decode().splitlines():
+            if line.startswith("# HELP "):
+                name = line.split(" ", 3)[2]
+                is_new = name not in heads
+                heads.setdefault(name, [])
+                samples.setdefault(name, [])
+            if not line.startswith("#"):
+                samples[name].append(line)
+            elif is_new:
+                heads[name].append(line)
+    return "".join(f"{line}\n" for name in heads for line in (*heads[name], *samples[name])).encode()
 
 
 class _Pull(Collector):

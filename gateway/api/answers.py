@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -181,6 +183,8 @@ class HealthTold(Told):
 
     ok: bool
     took_ms: float
+    cells: dict[str, dict[str, Any]] = {}
+    """Every cell by its name, with `ok`, `took_ms`, `code` and `step`; the code of one that does not answer is ``no_answer``."""
     code: str | None = None
     """Why it does not."""
     step: str | None = None

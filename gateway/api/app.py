@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from actors.errors import ChatError
 from actors.ports import Asker
+from gateway.all_cells import AllCells
 from gateway.api import accounts, admin, operations, rooms
 from gateway.api.docs import add_docs
 from gateway.api.errors import ErrorBody, on_chat_error, on_http_error, on_invalid
@@ -25,8 +26,7 @@ from gateway.auth.limits import Limiter
 from gateway.auth.passwords import Passwords
 from gateway.auth.successors import Successors
 from gateway.clock import Clock
-from gateway.health import Health
-from gateway.metrics import HttpCounters, Metrics
+from gateway.metrics import HttpCounters
 from gateway.proxies import Proxies
 
 DESCRIPTION = """Accounts, rooms, history and posts over HTTP. Chat itself goes over the WebSocket at `/ws`.
@@ -40,8 +40,7 @@ def create_app(
     clock: Clock,
     passwords: Passwords,
     limiter: Limiter,
-    health: Health,
-    metrics: Metrics,
+    cells: AllCells,
     counters: HttpCounters,
     secret: bytes,
     settings: ApiSettings = ApiSettings(),  # noqa: B008 - frozen
@@ -64,8 +63,7 @@ def create_app(
         tickets=Tickets(clock.now) if tickets is None else tickets,
         successors=Successors(secret),
         factors=tuple(factors),
-        health=health,
-        metrics=metrics,
+        cells=cells,
         counters=counters,
         proxies=Proxies() if proxies is None else proxies,
         edges=edges,

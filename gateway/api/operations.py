@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 from hashlib import sha256
 from ipaddress import ip_address
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -31,18 +32,19 @@ async def connect(services: WithServices) -> EdgesTold:
 
 
 @router.get("/healthz", response_model=HealthTold, responses={503: {"model": HealthTold, "description": "Delivery does not work"}})
-async def healthz(services: WithServices) -> JSONResponse:
-    """Whether a post goes from a session through room, store and fan-out to another session; known for two seconds."""
-    report = await services.health.report()
-    return JSONResponse(report.details, status_code=200 if report.ok else 503)
+async def healthz(services: WithServices, scope: Literal["cell", "all"] = "cell") -> JSONResponse:
+    """Whether a post goes from a session through room, store and fan-out to another session; known for two seconds. The status
+    tells of the cell that answers, with `scope=all` of every cell; `cells` in the answer names them all."""
+    is_well, are_all_well, details = await services.cells.health()
+    return JSONResponse(details, status_code=200 if (are_all_well if scope == "all" else is_well) else 503)
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(request: Request, services: WithServices) -> Response:
-    """Metrics of this cell, for Prometheus. From the configured networks, or with the metrics token."""
+async def metrics(request: Request, services: WithServices, scope: Literal["cell", "all"] = "all") -> Response:
+    """Metrics of all cells, or of the one that answers, for Prometheus. From the configured networks, or with the metrics token."""
     if not (_from_network(request, services) or _has_token(request, services)):
         raise ChatError("forbidden")
-    return Response(services.metrics.render(), media_type=CONTENT_TYPE)
+    return Response(await services.cells.figures(alone=scope == "cell"), media_type=CONTENT_TYPE)
 
 
 def _from_network(request: Request, services: Services) -> bool:

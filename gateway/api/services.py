@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from actors.ports import Asker
 from actors.runtime.actor import R, actor_id
 from actors.runtime.actor import Request as Question
+from gateway.all_cells import AllCells
 from gateway.api.bridge import ask
 from gateway.api.settings import ApiSettings
 from gateway.auth.factors import Factor, Tickets
@@ -18,8 +19,7 @@ from gateway.auth.limits import Limiter
 from gateway.auth.passwords import Passwords
 from gateway.auth.successors import Successors
 from gateway.clock import Clock
-from gateway.health import Health
-from gateway.metrics import HttpCounters, Metrics
+from gateway.metrics import HttpCounters
 from gateway.proxies import Proxies
 
 
@@ -37,8 +37,7 @@ class Services:
     """What follows a refresh token."""
     factors: Sequence[Factor]
     """What follows the password, in order."""
-    health: Health
-    metrics: Metrics
+    cells: AllCells
     counters: HttpCounters
     proxies: Proxies
     """Whose forwarding headers are believed."""

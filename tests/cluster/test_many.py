@@ -90,3 +90,16 @@ def test_a_cell_that_ends_in_good_order_is_out_at_once(tmp_path: Path) -> None:
         many.until(lambda: many.is_shared("cell-2"))
         many.until(lambda: many.serves("cell-2"))
         assert many.is_healthy("cell-2")
+
+
+def test_one_scrape_of_any_cell_shows_all_of_them(tmp_path: Path) -> None:
+    with Many(tmp_path) as many:
+        many.start("cell-1", "cell-2", "cell-3")
+        many.until(lambda: many.is_shared("cell-1", "cell-2", "cell-3"))
+        many.until(lambda: many.serves("cell-1", "cell-2", "cell-3"))
+        text = httpx.get(f"{many.urls['cell-2']}/metrics", timeout=10.0).text
+        for name in ("cell-1", "cell-2", "cell-3"):
+            assert f'warbler_cell_up{{cell="{name}"}} 1.0' in text
+            assert f'warbler_slots{{cell="{name}"}}' in text
+        health = httpx.get(f"{many.urls['cell-2']}/healthz?scope=all", timeout=10.0)
+        assert (health.status_code, set(health.json()["cells"])) == (200, {"cell-1", "cell-2", "cell-3"})

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import httpx
 from fastapi import FastAPI
 
+from gateway.all_cells import AllCells, Other
 from gateway.api.app import create_app
 from gateway.api.settings import ApiSettings
 from gateway.auth.factors import Factor, Tickets
@@ -76,6 +77,8 @@ class Api:
         self.passwords = Passwords(self.hasher, queue=queue)
         self.counters = HttpCounters()
         self.tickets = Tickets(self.clock.now, size=3)
+        self.others: list[Other] = []
+        """The other cells."""
         self.health = Health(probe, self.clock.now)
         self.metrics = Metrics("c1", {"http_requests": lambda: self.counters.by_status, "refusals": lambda: self.counters.refusals})
         self.app: FastAPI = create_app(
@@ -83,8 +86,7 @@ class Api:
             clock=self.clock,
             passwords=self.passwords,
             limiter=Limiter(self.clock.now, limits or Limits()),
-            health=self.health,
-            metrics=self.metrics,
+            cells=AllCells("c1", self.actors, lambda: self.others, self.metrics, self.health, self.clock.now),
             counters=self.counters,
             secret=b"what all edges share",
             settings=settings or ApiSettings(),

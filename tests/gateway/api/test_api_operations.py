@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from actors.errors import Unavailable
+from actors.messages.cells import ReadFigures, ReadHealth
+from gateway.all_cells import Other
 from gateway.api.settings import ApiSettings
 from tests.kit.api import Api, code_of, run
 
@@ -18,8 +20,9 @@ def test_health_is_told_with_its_details() -> None:
         async def probe() -> Mapping[str, Any]:
             return {"room": "canary", "seq": 7}
 
+        own = {"ok": True, "took_ms": 0.0}
         answer = await Api(probe=probe).client().get("/healthz")
-        assert (answer.status_code, answer.json()) == (200, {"ok": True, "took_ms": 0.0, "room": "canary", "seq": 7})
+        assert (answer.status_code, answer.json()) == (200, {**own, "room": "canary", "seq": 7, "cells": {"c1": own}})
 
     run(story())
 
@@ -29,8 +32,33 @@ def test_a_server_that_cannot_deliver_says_so() -> None:
         async def probe() -> Mapping[str, Any]:
             raise Unavailable
 
+        own = {"ok": False, "took_ms": 0.0, "code": "unavailable"}
         answer = await Api(probe=probe).client().get("/healthz")
-        assert (answer.status_code, answer.json()) == (503, {"ok": False, "took_ms": 0.0, "code": "unavailable"})
+        assert (answer.status_code, answer.json()) == (503, {**own, "cells": {"c1": own}})
+
+    run(story())
+
+
+def test_the_status_tells_of_this_cell_or_where_that_is_asked_of_all() -> None:
+    async def story() -> None:
+        api = Api()
+        api.others.append(Other("c2", "c2.1"))
+        api.actors.fail_next(ReadHealth, Unavailable())
+        for path, status in (("/healthz", 200), ("/healthz?scope=cell", 200), ("/healthz?scope=all", 503)):
+            answer = await api.client().get(path)
+            assert (answer.status_code, answer.json()["cells"]["c2"]) == (status, {"ok": False, "code": "no_answer"})
+        assert code_of(await api.client().get("/healthz?scope=nothing")) == (400, "invalid")
+
+    run(story())
+
+
+def test_metrics_name_the_cells_that_do_not_answer_unless_one_alone_is_asked_for() -> None:
+    async def story() -> None:
+        api = Api()
+        api.others.append(Other("c2", "c2.1"))
+        api.actors.fail_next(ReadFigures, Unavailable())
+        assert 'warbler_cell_up{cell="c2"} 0.0' in (await api.client().get("/metrics")).text
+        assert "warbler_cell_up" not in (await api.client().get("/metrics?scope=cell")).text
 
     run(story())
 
