@@ -8,7 +8,7 @@ from actors.audience import InterestTable
 from actors.desk import Desk
 from actors.edge import Edge, LocalSessions
 from actors.errors import ErrorReport
-from actors.messages import cells, control, delivery, marks, room, routes, session, user
+from actors.messages import cells, control, delivery, gate, marks, room, routes, session, user
 from actors.messages.session import Wake
 from actors.places import Peers
 from actors.ports import Encode, Frame, Trace
@@ -72,6 +72,6 @@ def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode) -> list
 def wire_messages() -> list[type[Message]]:
     """Every message that may cross a link."""
     found: list[type[Message]] = [ErrorReport]
-    for module in (cells, control, delivery, marks, room, routes, session, user):
+    for module in (cells, control, delivery, gate, marks, room, routes, session, user):
         found += [m for m in vars(module).values() if isinstance(m, type) and issubclass(m, Message) and m.__module__ == module.__name__]
     return found

@@ -48,6 +48,7 @@ from cluster.stats import cell_stats
 from cluster.stores import open_store, record_opener
 from cluster.tree import actor_limits
 from gateway.api.bridge import settle
+from gateway.auth.gate import gate_kind
 from gateway.auth.tokens import parse_token
 from gateway.logs import event_log
 from gateway.loop_clock import LoopClock
@@ -125,7 +126,7 @@ class CellApp:
             secret,
             partial(supervision, self._folder.cluster),
         )
-        self.chat.cell.add_kinds([self.doors.report])
+        self.chat.cell.add_kinds([self.doors.report, gate_kind()])
         self.accounts = Accounts(self.asker, self.doors.passwords)
         who = self.who
         url = await self._listener.start(who.address, who.link_port)

@@ -49,7 +49,7 @@ def life_of(address: ActorId) -> str | None:
 
 
 class Request(Message, Generic[R], frozen=True, gc=False):
-    """A message that wants an answer: a `Message` or None. See `Context.ask` for how an ask can end."""
+    """A message that wants an answer: a `Message`, another plain value, or None. See `Context.ask` for how an ask can end."""
 
 
 class StopReason(Enum):

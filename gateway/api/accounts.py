@@ -69,7 +69,7 @@ async def change_me(changes: MyChanges, caller: Caller, request: Request, servic
 
 async def _change_password(services: Services, caller: Identity, old: str, new: str, display: str | None, address: str) -> MyChanged:
     await checked_password(services, caller.user, old, address)
-    services.limiter.login_succeeded(caller.user, address)
+    services.budgets.login_succeeded(caller.user, address)
     name = await _device_name(services, caller)
     hashed = await services.passwords.hash(new)
     profile = await services.ask_user(caller.user, SetProfile(display=display, password=hashed))

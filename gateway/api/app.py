@@ -21,8 +21,10 @@ from gateway.api.guard import Guard
 from gateway.api.services import Services
 from gateway.api.settings import ApiSettings
 from gateway.api.static import WebFiles
-from gateway.auth.factors import Factor, Tickets
+from gateway.auth.budgets import Budgets
+from gateway.auth.factors import Factor
 from gateway.auth.limits import Limiter
+from gateway.auth.login_tickets import LoginTickets
 from gateway.auth.passwords import Passwords
 from gateway.auth.successors import Successors
 from gateway.clock import Clock
@@ -49,7 +51,6 @@ def create_app(
     web_dist: Path | None = None,
     page_sources: Callable[[], Sequence[str]] = list,
     factors: Sequence[Factor] = (),
-    tickets: Tickets | None = None,
     version: str = "1",
 ) -> FastAPI:
     """The app. It owns nothing that was handed in: who made it also closes it. `secret`: what all edges share.
@@ -60,7 +61,8 @@ def create_app(
         clock=clock,
         passwords=passwords,
         limiter=limiter,
-        tickets=Tickets(clock.now) if tickets is None else tickets,
+        budgets=Budgets(asker, limiter),
+        tickets=LoginTickets(asker),
         successors=Successors(secret),
         factors=tuple(factors),
         cells=cells,

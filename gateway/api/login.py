@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from actors.errors import ChatError
+from actors.messages.gate import HalfLogin
 from actors.messages.user import GetCredentials, LogIn, Profile, Refresh, Register, Rehash
 from gateway.api.answers import LoggedIn, NextStep
 from gateway.api.questions import Credentials, NewAccount
 from gateway.api.services import Services
-from gateway.auth.factors import Factor, Pending, password_mark
+from gateway.auth.factors import Factor, password_mark
 from gateway.auth.tokens import Issued, issue, new_device, parse_refresh
 from gateway.logs import event_log
 
@@ -18,7 +19,7 @@ async def register(services: Services, wanted: NewAccount, address: str) -> Logg
     """Make the account and log its first device in. Raises `name_taken`; the account's actor decides who was first."""
     if not services.settings.open_registration:
         raise ChatError("forbidden")
-    services.limiter.check_register(address)
+    await services.budgets.check_register(address)
     password = await services.passwords.hash(wanted.password)
     issued = _issue(services, wanted.name, new_device(), wanted.device_name)
     display = wanted.display or wanted.name
@@ -34,29 +35,29 @@ async def log_in(services: Services, given: Credentials, address: str) -> Logged
         raise ChatError("disabled")
     wanted = [factor.name for factor in services.factors if await factor.wanted(profile)]
     if not wanted:
-        services.limiter.login_succeeded(given.name, address)
+        services.budgets.login_succeeded(given.name, address)
         return await _finish(services, profile, given.device_name, address)
-    services.limiter.login_undecided(given.name, address)
-    return NextStep(next=wanted[0], ticket=services.tickets.open(profile, given.device_name, wanted))
+    services.budgets.login_undecided(given.name, address)
+    return NextStep(next=wanted[0], ticket=await services.tickets.open(profile, given.device_name, wanted))
 
 
 async def next_step(services: Services, ticket: str, factor: str, value: str, address: str) -> LoggedIn | NextStep:
     """A further step. Raises `bad_ticket`, `not_now` where another factor is wanted, `bad_credentials` for a wrong value."""
-    pending = services.tickets.use(ticket)
+    pending = await services.tickets.use(ticket)
     if factor != pending.factors[0]:
         raise ChatError("not_now", next=pending.factors[0])
-    services.limiter.check_login(pending.user, address)
+    await services.budgets.check_login(pending.user, address)
     profile = await _pending_profile(services, pending, ticket)
     if not await _factor(services, factor).accepts(profile, value):
         _log.info("login_failed", user=pending.user, address=address, factor=factor)
         raise ChatError("bad_credentials")
     # From here on the ticket is spent: two right values at once must not log in twice.
-    if not services.tickets.close(ticket):
+    if not await services.tickets.close(ticket):
         raise ChatError("bad_ticket")
     if rest := pending.factors[1:]:
-        services.limiter.login_undecided(pending.user, address)
-        return NextStep(next=rest[0], ticket=services.tickets.open(profile, pending.device_name, rest))
-    services.limiter.login_succeeded(pending.user, address)
+        services.budgets.login_undecided(pending.user, address)
+        return NextStep(next=rest[0], ticket=await services.tickets.open(profile, pending.device_name, rest))
+    services.budgets.login_succeeded(pending.user, address)
     return await _finish(services, profile, pending.device_name, address)
 
 
@@ -65,12 +66,12 @@ async def checked_password(services: Services, user: str, password: str, address
 
     An account that does not exist costs the same check. Raises `bad_credentials`.
     """
-    services.limiter.check_login(user, address)
+    await services.budgets.check_login(user, address)
     try:
         profile = await _credentials(services, user)
         verified = await services.passwords.verify(profile.password if profile else None, password)
     except ChatError:
-        services.limiter.login_undecided(user, address)
+        services.budgets.login_undecided(user, address)
         raise
     if profile is None or not verified.ok:
         _log.info("login_failed", user=user, address=address, factor="password")
@@ -115,10 +116,10 @@ async def _credentials(services: Services, user: str) -> Profile | None:
         raise
 
 
-async def _pending_profile(services: Services, pending: Pending, ticket: str) -> Profile:
+async def _pending_profile(services: Services, pending: HalfLogin, ticket: str) -> Profile:
     profile = await _credentials(services, pending.user)
     if profile is None or password_mark(profile) != pending.password:
-        services.tickets.close(ticket)
+        await services.tickets.close(ticket)
         raise ChatError("bad_ticket")
     return profile
 

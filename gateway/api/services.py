@@ -14,8 +14,10 @@ from actors.runtime.actor import Request as Question
 from gateway.all_cells import AllCells
 from gateway.api.bridge import ask
 from gateway.api.settings import ApiSettings
-from gateway.auth.factors import Factor, Tickets
+from gateway.auth.budgets import Budgets
+from gateway.auth.factors import Factor
 from gateway.auth.limits import Limiter
+from gateway.auth.login_tickets import LoginTickets
 from gateway.auth.passwords import Passwords
 from gateway.auth.successors import Successors
 from gateway.clock import Clock
@@ -32,7 +34,10 @@ class Services:
     clock: Clock
     passwords: Passwords
     limiter: Limiter
-    tickets: Tickets
+    """Requests in general, as this cell counts them."""
+    budgets: Budgets
+    """Logins and registrations, counted once for all cells."""
+    tickets: LoginTickets
     successors: Successors
     """What follows a refresh token."""
     factors: Sequence[Factor]

@@ -1,7 +1,7 @@
 """Login in steps: which factors an account must show after its password, and who is half way in.
 
-A half-way login is a ticket: random, bounded in number, in time and in tries. Tickets are a cell's own memory; losing
-them costs people a second try at their password.
+A half-way login is a ticket: random, bounded in number, in time and in tries. Tickets are in memory; losing them costs people
+a second try at their password.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Pending:
 
 
 class Tickets:
-    """The half-way logins of a cell.
+    """The half-way logins at one place.
 
     At most `size`; beyond that a login is refused as `overloaded` until the oldest end. Nobody else's is pushed out.
     """
@@ -62,15 +62,15 @@ class Tickets:
     def __len__(self) -> int:
         return len(self._table)
 
-    def open(self, profile: Profile, device_name: str, factors: Sequence[str]) -> str:
-        """A new ticket. Raises `Overloaded` where all are in use."""
+    def open(self, user: str, device_name: str, factors: Sequence[str], password: bytes) -> str:
+        """A new ticket; `password`: see `Pending`. Raises `Overloaded` where all are in use."""
         now = self._now()
         self._forget_ended(now)
         if len(self._table) >= self._size:
             oldest = next(iter(self._table.values()))
             raise Overloaded(retry_after=round(oldest.ends_at - now + 0.1, 1))
         ticket = secrets.token_urlsafe(32)
-        self._table[ticket] = Pending(profile.user, device_name, list(factors), password_mark(profile), self._tries, now + self._life_s)
+        self._table[ticket] = Pending(user, device_name, list(factors), password, self._tries, now + self._life_s)
         return ticket
 
     def use(self, ticket: str) -> Pending:

@@ -4,7 +4,8 @@ All tables are bounded and forget the entry that was used longest ago. For a buc
 was not used for `burst / per_s` seconds is full again, like a new one. Somebody who owns very many addresses can push
 entries out, and gains no more than the many addresses give anyway; the waits of accounts have a table of their own.
 
-The tables are a cell's own: with K cells behind one port the whole allows up to K times as much.
+The tables are a cell's own. What is rare and has to hold for all cells together, logins and registrations, is counted at
+gates (`budgets.py`); requests in general are counted here, so that K cells behind one port allow up to K times as much.
 """
 
 from __future__ import annotations
@@ -154,15 +155,15 @@ class Limiter:
 
     def check_address(self, address: str) -> None:
         """One request from an address."""
-        _refuse_for(self._addresses.take(address_key(address), self._now()))
+        refuse_for(self._addresses.take(address_key(address), self._now()))
 
     def check_account(self, user: str) -> None:
         """One request of an account whose token was good."""
-        _refuse_for(self._accounts.take(user, self._now()))
+        refuse_for(self._accounts.take(user, self._now()))
 
     def check_register(self, address: str) -> None:
         """One new account from an address."""
-        _refuse_for(self._registers.take(address_key(address), self._now()))
+        refuse_for(self._registers.take(address_key(address), self._now()))
 
     def check_login(self, user: str, address: str) -> None:
         """One try at a password or another factor. It counts as failed until `login_succeeded` or `login_undecided`
@@ -171,7 +172,7 @@ class Limiter:
         wait = self._bad_addresses.wait(key, now)
         if (user, key) not in self._known:
             wait = max(wait, self._bad_accounts.wait(user, now))
-        _refuse_for(wait)
+        refuse_for(wait)
         self._bad_addresses.failed(key, now)
         self._bad_accounts.failed(user, now)
 
@@ -191,6 +192,7 @@ class Limiter:
         self._bad_accounts.forgive(user)
 
 
-def _refuse_for(wait: float) -> None:
+def refuse_for(wait: float) -> None:
+    """Raises `rate_limited` where there is something to wait for."""
     if wait > 0.0:
         raise ChatError("rate_limited", retry_after=round(wait + 0.05, 1))

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from gateway.all_cells import AllCells, Other
 from gateway.api.app import create_app
 from gateway.api.settings import ApiSettings
-from gateway.auth.factors import Factor, Tickets
+from gateway.auth.factors import Factor
 from gateway.auth.limits import Limiter, Limits
 from gateway.auth.passwords import Passwords
 from gateway.health import Health
@@ -70,13 +70,14 @@ class Api:
         probe: Callable[[], Awaitable[Mapping[str, Any]]] = _well,
         queue: int = 64,
         proxies: Proxies | None = None,
+        beside: Api | None = None,
     ) -> None:
-        self.clock = Clock()
-        self.actors = ScriptedActors(self.clock.wall)
+        """`beside`: another cell of the same cluster."""
+        self.clock = beside.clock if beside is not None else Clock()
+        self.actors = beside.actors if beside is not None else ScriptedActors(self.clock, limits or Limits())
         self.hasher = CheapHasher()
         self.passwords = Passwords(self.hasher, queue=queue)
         self.counters = HttpCounters()
-        self.tickets = Tickets(self.clock.now, size=3)
         self.others: list[Other] = []
         """The other cells."""
         self.health = Health(probe, self.clock.now)
@@ -95,7 +96,6 @@ class Api:
             web_dist=web_dist,
             page_sources=page_sources,
             factors=factors,
-            tickets=self.tickets,
         )
 
     def client(self, *, address: str = "127.0.0.1", token: str = "") -> httpx.AsyncClient:

@@ -7,7 +7,6 @@ an error, `hold` makes it wait for the test.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +17,9 @@ from actors.messages import user as users
 from actors.runtime.actor import ActorId, R, Request, kind_of, name_of
 from actors.runtime.plain import Message
 from actors.runtime.promise import Promise, rejected, resolved
+from gateway.auth.gate import Gate
+from gateway.auth.limits import Limits
+from tests.kit.clock import Clock
 
 
 @dataclass
@@ -79,8 +81,10 @@ class Held:
 class ScriptedActors:
     """An `Asker` over dicts."""
 
-    def __init__(self, wall: Callable[[], float]) -> None:
-        self._wall = wall
+    def __init__(self, clock: Clock, limits: Limits = Limits()) -> None:  # noqa: B008 - a frozen tuple
+        self._wall = clock.wall
+        # One gate for all numbers; three logins may be half way.
+        self.gate = Gate(clock, limits, 3)  # type: ignore[arg-type]
         self.accounts: dict[str, Account] = {}
         self.rooms: dict[str, Chat] = {}
         self.asked: list[tuple[ActorId, Request[Any]]] = []
@@ -91,21 +95,23 @@ class ScriptedActors:
 
     def ask(self, to: ActorId, request: Request[R], *, timeout: float = 5.0) -> Promise[R]:
         """Answer at once, by the handler named after the request."""
-        self.asked.append((to, request))
         kind = type(request)
+        self.asked.append((to, request))
         if kind in self._held:
             return self._held[kind].add()
         if kind in self._failing:
             return rejected(self._failing.pop(kind))
-        handler = getattr(self, f"_{kind_of(to)}_{kind.__name__}")
         try:
-            return resolved(handler(name_of(to), request))
+            if kind_of(to) == "gate":
+                return resolved(self.gate.handlers[kind].function(self.gate, request))
+            return resolved(getattr(self, f"_{kind_of(to)}_{kind.__name__}")(name_of(to), request))
         except ChatError as error:
             return rejected(error)
 
     def tell(self, to: ActorId, message: Message) -> None:
-        """Nothing on the HTTP side tells."""
-        raise AssertionError(f"{to} was told {message}")
+        """The HTTP side tells only gates."""
+        assert kind_of(to) == "gate", f"{to} was told {message}"
+        self.gate.handlers[type(message)].function(self.gate, message)
 
     # --- the test's side ---
 

@@ -124,3 +124,15 @@ def test_the_table_of_tickets_is_bounded() -> None:
         assert code_of(answers[3]) == (503, "overloaded") and int(answers[3].headers["Retry-After"]) > 290
 
     run(story())
+
+
+def test_a_login_that_one_cell_began_is_ended_at_another() -> None:
+    async def story() -> None:
+        one = Api(factors=(CodeFactor(),))
+        two = Api(factors=(CodeFactor(),), beside=one)
+        await one.registered("ann")
+        step = (await log_in(one)).json()
+        assert (await show(two, step["ticket"], "nnacode")).json()["user"] == "ann"
+        assert code_of(await show(one, step["ticket"], "nnacode")) == (401, "bad_ticket")
+
+    run(story())
