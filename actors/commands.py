@@ -107,7 +107,7 @@ class Direct(Command, frozen=True, gc=False, tag="direct"):
 
 
 class Invite(Command, frozen=True, gc=False, tag="invite"):
-    """Make a user a member of a room (owner, admin; in a public room any member)."""
+    """Make a user a member of a room (owner, admin; in a public room any member, but for who was kicked)."""
 
     q: Query
     room: RoomName
@@ -115,7 +115,7 @@ class Invite(Command, frozen=True, gc=False, tag="invite"):
 
 
 class Join(Command, frozen=True, gc=False, tag="join"):
-    """Become a member of a public room."""
+    """Become a member of a public room; not who was kicked from it."""
 
     q: Query
     room: RoomName
@@ -129,7 +129,7 @@ class Leave(Command, frozen=True, gc=False, tag="leave"):
 
 
 class Kick(Command, frozen=True, gc=False, tag="kick"):
-    """Remove a member of a lower role (owner, admin)."""
+    """Remove a member of a lower role (owner, admin); only these can let them in again."""
 
     q: Query
     room: RoomName

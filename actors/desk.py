@@ -15,6 +15,7 @@ from actors.messages.routes import ViewChanged
 from actors.places import Places
 from actors.room import Room
 from actors.room_pages import page_from_back, page_from_front
+from actors.roster import BANNED
 from actors.runtime.actor import Actor, ActorId, actor_id, handles, reads
 from actors.store.store import Store, StoreError
 
@@ -101,7 +102,7 @@ class Desk(Actor):
             member = await self._store.member(slot, request.room, request.user)
         except StoreError:
             raise Unavailable("store_unavailable", retry_after=1.0) from None
-        if member is None:
+        if member is None or member.role == BANNED:
             raise ChatError("no_such_room")
         return member.first
 

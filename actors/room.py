@@ -232,7 +232,7 @@ class Room(Actor):
     async def on_remove_member(self, request: r.RemoveMember) -> None:
         """A kick, or leaving."""
         self.must_exist()
-        await self._carry_out(self.log.roster.plan_remove(request.by, request.user))
+        await self._carry_out(self.log.roster.plan_remove(request.by, request.user, int(self._ctx.wall() * 1000)))
 
     @handles(r.ChangeRole)
     async def on_change_role(self, request: r.ChangeRole) -> None:
@@ -254,7 +254,7 @@ class Room(Actor):
         roster, at = self.log.roster, at or int(self._ctx.wall() * 1000)
         drafts = [self.log.draft(at, user, kind, body) for user, kind, body in plan.entries]
         marks = roster.marks_for(plan, drafts[-1].seq)
-        extra: list[Row] = [*plan.joined, *([plan.row] if plan.row is not None else [])]
+        extra: list[Row] = [*plan.joined, *plan.banned, *([plan.row] if plan.row is not None else [])]
         was_large = roster.row.large
         await self._commit(drafts, (), [*extra, *marks], roster.gone_rows(plan))
         self._hand_over()  # to those who were here before the change

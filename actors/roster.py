@@ -21,6 +21,10 @@ SMALL_ROOM = 256
 MAX_MEMBERS = 100_000
 MAX_TOLD = 5_000
 """Members up to which a new name or topic is told to everyone's list; in larger rooms it stands in the log alone."""
+MAX_BANNED = 10_000
+"""People who were kicked and not invited again, beyond whom the one kicked longest ago is forgotten."""
+BANNED = "banned"
+"""The role of the row that is left of who was kicked: no member, and none again but by an owner or admin."""
 _ORDER = {"member": 0, "admin": 1, "owner": 2}
 
 
@@ -33,6 +37,10 @@ class Plan(NamedTuple):
     joined: Sequence[MemberRow] = ()
     """New members, and members whose row changes."""
     left: Sequence[str] = ()
+    banned: Sequence[MemberRow] = ()
+    """What is kept of those among them who were kicked."""
+    forgiven: Sequence[str] = ()
+    """Those of whom nothing is kept any more."""
     mark_all: bool = False
     """Whether every member has to hear of it by a mark (small rooms)."""
 
@@ -42,7 +50,11 @@ class Roster:
 
     def __init__(self, row: RoomRow, members: Iterable[MemberRow] = (), marks: Iterable[MarkRow] = ()) -> None:
         self.row = row
-        self.members = {member.user: member for member in members}
+        found = {member.user: member for member in members}
+        self.members = {user: member for user, member in found.items() if member.role != BANNED}
+        kicked = sorted((member for member in found.values() if member.role == BANNED), key=lambda member: (member.joined_at, member.user))
+        self.banned = {member.user: member for member in kicked}
+        """Those who were kicked, longest ago first."""
         self.marks = {mark.user: mark for mark in marks}
         """Standing marks, and notices to those who left until they confirm."""
         self.unmarked = {} if row.large else dict.fromkeys(user for user in self.members if user not in self.marks)
@@ -120,12 +132,14 @@ class Roster:
         if by == user:
             if not self.row.public and user not in self.members:
                 raise ChatError("no_such_room")
+            if user in self.banned and self.members:  # where nobody is left, nobody could lift it
+                raise ChatError("banned")
             return
-        if self.member(by).role == "member" and not self.row.public:
+        if self.member(by).role == "member" and (not self.row.public or user in self.banned):
             raise ChatError("forbidden")
 
-    def plan_remove(self, by: str, user: str) -> Plan:
-        """A kick, or leaving; the last owner's role passes on."""
+    def plan_remove(self, by: str, user: str, at: int) -> Plan:
+        """A kick, which bans, or leaving; the last owner's role passes on."""
         actor = self.member(by)
         if self.row.kind == "direct":
             raise ChatError("forbidden")
@@ -140,7 +154,10 @@ class Roster:
         if heir is not None:
             heirs = [_with(heir, role="owner")]
             entries.append((by, "role", _json(user=heir.user, role="owner")))
-        return Plan(entries, joined=heirs, left=[user])
+        if by == user:
+            return Plan(entries, joined=heirs, left=[user])
+        forgiven = list(self.banned)[: max(0, len(self.banned) + 1 - MAX_BANNED)]
+        return Plan(entries, joined=heirs, left=[user], banned=[_with(target, role=BANNED, joined_at=at)], forgiven=forgiven)
 
     def _heir(self, leaving: str) -> MemberRow | None:
         rest = [m for m in self.members.values() if m.user != leaving]
@@ -205,9 +222,13 @@ class Roster:
             self.row = plan.row
         for member in plan.joined:
             self.members[member.user] = member
+            self.banned.pop(member.user, None)
         for user in plan.left:
             self.members.pop(user, None)
             self.unmarked.pop(user, None)
+        for user in plan.forgiven:
+            self.banned.pop(user, None)
+        self.banned.update((member.user, member) for member in plan.banned)
 
     def set_marks(self, marks: Iterable[MarkRow]) -> None:
         """Make committed marks true."""
@@ -223,7 +244,8 @@ class Roster:
 
     def gone_rows(self, plan: Plan) -> list[Gone]:
         """Rows that a planned change takes away."""
-        return [Gone("members", (self.row.room, user)) for user in plan.left]
+        kept = {member.user for member in plan.banned}
+        return [Gone("members", (self.row.room, user)) for user in (*plan.left, *plan.forgiven) if user not in kept]
 
 
 def _with(row: Any, **fields: Any) -> Any:

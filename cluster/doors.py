@@ -14,6 +14,7 @@ from cluster.settings import Settings
 from cluster.sources import Parts, cell_sources
 from gateway.all_cells import AllCells, Other
 from gateway.api.app import create_app
+from gateway.api.login import bare_name
 from gateway.api.settings import ApiSettings
 from gateway.arrivals import Arrivals, Doorkeeper
 from gateway.auth.limits import Limiter
@@ -159,6 +160,7 @@ def api_settings(settings: Settings) -> ApiSettings:
     return ApiSettings(
         lifetimes=Lifetimes(settings.token_days * DAY_S, settings.refresh_days * DAY_S),
         open_registration=settings.open_registration,
+        reserved_names=frozenset(bare_name(name) for name in settings.reserved_names),
         origins=settings.origins,
         metrics_token=settings.metrics_token,
     )

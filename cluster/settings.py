@@ -103,6 +103,12 @@ class Settings(BaseModel):
 
     open_registration: bool = True
     """Whether anybody may make an account. Else an administrator does (`warbler accounts create`)."""
+    reserved_names: tuple[str, ...] = (
+        "abuse", "admin", "administrator", "all", "everyone", "help", "here", "hostmaster", "info", "moderator", "noreply", "official",
+        "operator", "owner", "postmaster", "root", "security", "staff", "support", "system", "warbler", "webmaster",
+    )  # fmt: skip
+    """Names that nobody can register; `warbler accounts create` gives them. Dots, dashes and underscores in a name make no
+    difference: `ad.min` is `admin`."""
     token_days: float = Field(default=7, gt=0, le=3650)
     """Days after which a login has to be refreshed; clients do that by themselves."""
     refresh_days: float = Field(default=60, gt=0, le=3650)

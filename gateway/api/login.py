@@ -13,12 +13,15 @@ from gateway.auth.tokens import Issued, issue, new_device, parse_refresh
 from gateway.logs import event_log
 
 _log = event_log("gateway.api.login")
+_JOINTS = str.maketrans("", "", "._-")
 
 
 async def register(services: Services, wanted: NewAccount, address: str) -> LoggedIn:
-    """Make the account and log its first device in. Raises `name_taken`; the account's actor decides who was first."""
+    """Make the account and log its first device in. Raises `name_taken` (the account's actor decides who was first), `name_reserved`."""
     if not services.settings.open_registration:
         raise ChatError("forbidden")
+    if bare_name(wanted.name) in services.settings.reserved_names:
+        raise ChatError("name_reserved")
     await services.budgets.check_register(address)
     password = await services.passwords.hash(wanted.password)
     issued = _issue(services, wanted.name, new_device(), wanted.device_name)
@@ -26,6 +29,11 @@ async def register(services: Services, wanted: NewAccount, address: str) -> Logg
     profile = await services.ask_user(wanted.name, Register(display, password, issued.grant))
     _log.info("account_registered", user=wanted.name, address=address)
     return _logged_in(profile, issued)
+
+
+def bare_name(name: str) -> str:
+    """A name without what could make it look like another one: `ad.min` is `admin`."""
+    return name.translate(_JOINTS)
 
 
 async def log_in(services: Services, given: Credentials, address: str) -> LoggedIn | NextStep:

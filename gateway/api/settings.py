@@ -18,6 +18,8 @@ class ApiSettings:
     """How long tokens live."""
     open_registration: bool = True
     """Whether anybody may make an account; else administrators make them."""
+    reserved_names: frozenset[str] = frozenset()
+    """Names that only administrators can give, without dots, dashes and underscores."""
     max_body_bytes: int = 64 * 1024
     """Larger requests are refused before they are read to the end."""
     body_timeout_s: float = 10.0

@@ -185,6 +185,8 @@ class Walk:
         person = self.random.choice(self.awake)
         if self.random.random() < 0.3:
             person.request(c.Kick, room=self.churn, user=self.random.choice(USERS))
+        elif self.random.random() < 0.3:
+            person.request(c.Invite, room=self.churn, user=self.random.choice(USERS))  # who was kicked comes back in no other way
         else:
             person.request(self.random.choice((c.Join, c.Leave)), room=self.churn)
 

@@ -8,6 +8,7 @@ import pytest
 
 from actors import commands as c
 from actors import events as e
+from actors import roster
 from actors.store.rows import EntryRow, MemberRow
 from tests.kit.chat import Device, Town
 from tests.kit.scene import code, direct, make_room, post, pull, refused, request, rows, seqs
@@ -200,3 +201,60 @@ def test_joining_a_public_room_shows_all_of_it_and_an_invitation_only_what_follo
         assert seqs(before) == wanted[:-1]
         assert isinstance(before, e.Page)
         assert not before.more
+
+
+@pytest.mark.parametrize("public", [False, True], ids=["private", "public"])
+def test_who_was_kicked_comes_back_only_when_an_owner_or_admin_invites_them(public: bool) -> None:
+    scene = Scene(public=public)
+    assert scene.ask("admin", c.Kick, user="other") == "ok"
+    assert scene.ask("other", c.Join) == ("banned" if public else "no_such_room")
+    assert scene.ask("member", c.Invite, user="other") == "forbidden"
+    assert scene.ask("admin", c.Kick, user="other") == "not_a_member"
+    assert scene.ask("owner", c.Invite, user="other") == "ok"
+    assert scene.roles()["other"] == "member"
+    assert scene.ask("other", c.Leave) == "ok"
+    assert scene.ask("other", c.Join) == ("ok" if public else "no_such_room")
+
+
+def test_a_ban_outlives_the_room_s_instance_and_who_is_banned_is_no_member_to_anybody() -> None:
+    scene = Scene(public=True)
+    assert scene.ask("owner", c.Kick, user="other") == "ok"
+    scene.town.settle(400.0)  # the room retires
+    assert scene.ask("other", c.Join) == "banned"
+    other = scene.device["other"]
+    assert isinstance(pull(scene.town, other, scene.room), e.Failed)
+    post(other, scene.room, 1)
+    scene.town.settle()
+    assert refused(other, scene.room, 1).code == "no_such_room"
+    listed = request(scene.town, scene.device["owner"], c.Members, room=scene.room)
+    assert isinstance(listed, e.Done)
+    assert [member["user"] for member in listed.result["members"]] == ["admin", "member", "owner"]
+    assert scene.ask("owner", c.SetRole, user="other", role="admin") == "not_a_member"
+
+
+def test_a_ban_from_before_the_room_was_opened_to_all_holds() -> None:
+    scene = Scene(public=False)
+    scene.ask("owner", c.Kick, user="other")
+    scene.ask("owner", c.Edit, public=True)
+    assert scene.ask("other", c.Join) == "banned"
+    assert scene.ask("guest", c.Join) == "ok"
+
+
+def test_where_nobody_is_left_who_could_lift_it_a_ban_holds_no_more() -> None:
+    scene = Scene(public=True)
+    scene.ask("owner", c.Kick, user="other")
+    for who in ("member", "admin", "owner"):
+        assert scene.ask(who, c.Leave) == "ok"
+    assert scene.ask("other", c.Join) == "ok"
+    assert scene.roles() == {"other": "owner"}
+
+
+def test_of_very_many_who_were_kicked_the_one_kicked_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster, "MAX_BANNED", 1)
+    scene = Scene(public=True)
+    scene.ask("owner", c.Kick, user="other")
+    scene.town.settle(1.0)
+    scene.ask("owner", c.Kick, user="member")
+    assert scene.roles() == {"owner": "owner", "admin": "admin", "member": "banned"}
+    assert scene.ask("other", c.Join) == "ok"
+    assert scene.ask("member", c.Join) == "banned"

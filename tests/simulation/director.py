@@ -131,7 +131,7 @@ class Director:
         anybody, owner = self.faults.device_of(user), self.faults.device_of("ann")
         ways: list[tuple[SimDevice | None, Callable[[int], c.Command]]] = [
             (anybody, lambda q: c.Join(q, room)),
-            (anybody, lambda q: c.Join(q, room)),
+            (owner, lambda q: c.Invite(q, room, user)),  # who was kicked comes back in no other way
             (anybody if user != "ann" else None, lambda q: c.Leave(q, room)),
             (owner if user != "ann" else None, lambda q: c.Kick(q, room, user)),
             (owner, lambda q: c.Invite(q, made.private, user)),

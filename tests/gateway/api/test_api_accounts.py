@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from actors.messages.user import Register, SetProfile
+from gateway.api.settings import ApiSettings
 from gateway.auth.tokens import NO_END_MS
 from tests.kit.api import PASSWORD, Api, code_of, run
 
@@ -139,5 +140,18 @@ def test_administrators_cannot_lock_themselves_out() -> None:
         for changes in ({"disabled": True}, {"admin": False}):
             assert code_of(await root.patch("/api/v1/admin/accounts/root", json=changes)) == (403, "forbidden")
         assert (await root.get("/api/v1/me")).json()["admin"] is True
+
+    run(story())
+
+
+@pytest.mark.parametrize("name", ["admin", "ad.min", "support", "sup-port_", "warbler"])
+def test_names_that_would_pass_for_the_operators_cannot_be_registered(name: str) -> None:
+    async def story() -> None:
+        api = Api(settings=ApiSettings(reserved_names=frozenset({"admin", "support", "warbler"})))
+        async with api.client() as client:
+            answer = await client.post("/api/v1/accounts", json={"name": name, "password": PASSWORD})
+            assert code_of(answer) == (409, "name_reserved")
+            assert (await client.post("/api/v1/accounts", json={"name": f"{name}2", "password": PASSWORD})).status_code == 201
+        assert name not in api.actors.accounts
 
     run(story())
