@@ -18,6 +18,7 @@ from actors.room_pages import page_from_back, page_from_front
 from actors.roster import BANNED
 from actors.runtime.actor import Actor, ActorId, actor_id, handles, reads
 from actors.store.store import Store, StoreError
+from actors.unreadable import unread
 
 FindRoom = Callable[[ActorId], Actor | None]
 """The instance of an active room of this cell."""
@@ -63,8 +64,8 @@ class Desk(Actor):
     async def _read(self, asked: list[tuple[int, str]]) -> dict[str, tuple[int, int]]:
         try:
             return await self._store.heads(asked)
-        except StoreError:
-            raise Unavailable("store_unavailable", retry_after=1.0) from None
+        except StoreError as error:
+            raise unread(error) from None
 
     @reads(ReadPage)
     async def on_read_page(self, request: ReadPage) -> EntryPage:
@@ -77,8 +78,8 @@ class Desk(Actor):
                 rows = await self._store.entries_after(slot, request.room, after, limit + 1)
                 return EntryPage(*page_from_front(rows, limit))
             rows = await self._store.entries_before(slot, request.room, 2**62, limit + 1)
-        except StoreError:
-            raise Unavailable("store_unavailable", retry_after=1.0) from None
+        except StoreError as error:
+            raise unread(error) from None
         return EntryPage(*page_from_back(rows, limit, request.first))
 
     @handles(Subscribe)
@@ -100,8 +101,8 @@ class Desk(Actor):
             return active.log.roster.member(request.user).first
         try:
             member = await self._store.member(slot, request.room, request.user)
-        except StoreError:
-            raise Unavailable("store_unavailable", retry_after=1.0) from None
+        except StoreError as error:
+            raise unread(error) from None
         if member is None or member.role == BANNED:
             raise ChatError("no_such_room")
         return member.first

@@ -58,6 +58,7 @@ CODES: dict[str, Code] = {
     "overloaded": Code("The server is busy", True, 503),
     "unavailable": Code("That part of the server cannot be reached now", True, 503),
     "store_unavailable": Code("Messages cannot be stored now", True, 503),
+    "damaged": Code("What is stored there cannot be read any more", False, 500),
     "unknown_outcome": Code("It may be done or not", True, 504),
     "internal": Code("Something failed on the server", True, 500),
 }

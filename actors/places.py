@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from actors.runtime.actor import ActorId
 from actors.runtime.remote import ANSWERS_VERSION, Remote
@@ -13,6 +13,9 @@ class Places(Protocol):
 
     life: str
     """This cell's life."""
+
+    def report(self, what: str, address: ActorId, message: Any, error: BaseException | None = None) -> None:
+        """Something that operators should hear of."""
 
     @property
     def version(self) -> int:

@@ -21,7 +21,7 @@ from actors.messages.session import HandOver, HasRead, LinkLost, Tick, Wake
 from actors.room_fanout import FanOut
 from actors.room_log import RoomLog
 from actors.room_opening import Opening, opening, profiles
-from actors.room_ports import RoomPorts, discarding, unreadable
+from actors.room_ports import RoomPorts, discarding
 from actors.room_repeats import Repeats
 from actors.roster import Plan, Roster
 from actors.runtime.activation import LostOwnership, Reload, Then
@@ -29,7 +29,8 @@ from actors.runtime.actor import Actor, ActorId, Context, StopReason, actor_id, 
 from actors.runtime.cell import Returned
 from actors.runtime.promise import Promise
 from actors.store.rows import EntryRow, Gone, MarkRow, Row
-from actors.store.store import Sealed, StoreError
+from actors.store.store import Sealed, StoreError, Unreadable
+from actors.unreadable import unreadable
 
 RETELL_S = 2.0
 """Marks that were not confirmed, and routes that were not answered for, are asked for again after this time."""
@@ -56,6 +57,8 @@ class Room(Actor):
         self._owed = Owed()
         self._began_at = ctx.now()
         self._tick_is_due = False
+        self._absence = ChatError("no_such_room")
+        """What is answered where the log could not be loaded."""
 
     @property
     def _audience(self) -> Audience:
@@ -67,6 +70,10 @@ class Room(Actor):
         """Load, follow the members, tell heads to those who are online, tell marks that were not confirmed."""
         try:
             await self.log.load()
+        except Unreadable as error:
+            # It is there, and cannot be had: posts and questions are answered by that, not by silence.
+            self._absence = ChatError("damaged")
+            self.ports.places.report("damaged", self._ctx.me, None, error)
         except StoreError as error:
             raise unreadable(error) from None
         if self.log.exists:
@@ -118,7 +125,7 @@ class Room(Actor):
         log = self.log
         if not log.exists:
             for post in posts:
-                self._repeats.reject(post, ChatError("no_such_room"))
+                self._repeats.reject(post, self._absence)
             self._ctx.stop()
             return None
         at = int(self._ctx.wall() * 1000)
@@ -205,6 +212,8 @@ class Room(Actor):
     @handles(r.OpenRoom, r.OpenDirect)
     async def on_open(self, request: r.OpenRoom | r.OpenDirect) -> RoomInfo:
         """Make the room where it is new; a repeat finds it."""
+        if self._absence.code == "damaged":
+            self.must_exist()
         if not self.log.exists:
             await self._open(await opening(self._ctx, self._name, request, int(self._ctx.wall() * 1000)))
         self.log.roster.member(request.by)
@@ -274,7 +283,7 @@ class Room(Actor):
         """`no_such_room` where it was never made."""
         if not self.log.exists:
             self._ctx.stop()
-            raise ChatError("no_such_room")
+            raise self._absence
 
     # --- reads -------------------------------------------------------------------------------------------------------
 

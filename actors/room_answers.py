@@ -12,9 +12,9 @@ from actors.events import RoomInfo
 from actors.messages.control import Expel, InspectRoom, ListAll, ReadLog, RoomFigures
 from actors.messages.room import Describe, History, HistoryPage, ListMembers, MemberPage, RemoveMember
 from actors.room_pages import history_page
-from actors.room_ports import unreadable
-from actors.runtime.actor import handles, reads
-from actors.store.store import StoreError
+from actors.runtime.actor import actor_id, handles, reads
+from actors.store.store import StoreError, Unreadable
+from actors.unreadable import unreadable
 
 if TYPE_CHECKING:
     from actors.room import Room
@@ -28,6 +28,8 @@ async def on_history(room: Room, request: History | ReadLog) -> HistoryPage:
     try:
         return await history_page(room.ports.store, room.log, first, request)
     except StoreError as error:
+        if isinstance(error, Unreadable):
+            room.ports.places.report("damaged", actor_id("room", room.log.room), None, error)
         raise unreadable(error) from None
 
 

@@ -37,10 +37,3 @@ def discarding(error: BaseException) -> BaseException:
     if isinstance(error, OutcomeUnknown):
         return Reload(Unknown(retry_after=1.0))
     return error
-
-
-def unreadable(error: BaseException) -> BaseException:
-    """What a failed read leads to: nothing was done, and the instance is as good as before."""
-    if isinstance(error, Sealed):
-        return LostOwnership()
-    return Unavailable("store_unavailable", retry_after=1.0)

@@ -12,6 +12,7 @@ from actors.runtime.actor import ActorId, Context
 from actors.runtime.aside import run_aside
 from actors.store.rows import EntryRow
 from actors.store.store import Store, StoreError
+from actors.unreadable import unread
 
 
 class Repeats:
@@ -77,8 +78,8 @@ class Repeats:
     async def _recall(self, post: Submit, known: Known, last: int) -> None:
         try:
             rows = await self._store.entries_after(self._log.slot, self._log.room, known.seq - 1, 1)
-        except StoreError:
-            self.reject(post, Unavailable("store_unavailable", retry_after=1.0))
+        except StoreError as error:
+            self.reject(post, unread(error))
             return
         if rows and rows[0].seq == known.seq:
             self._answer_known(post, Known(known.seq, rows[0].id), last)

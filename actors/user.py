@@ -51,6 +51,7 @@ from actors.runtime.cell import Returned
 from actors.runtime.ring import slot_of
 from actors.store.rows import Gone, Row
 from actors.store.store import Commit, Conflict, OutcomeUnknown, Sealed, Store, StoreError, StoreUnavailable
+from actors.unreadable import unreadable
 from actors.user_account import Account
 from actors.user_cursors import Cursors
 from actors.user_list import RoomList
@@ -103,7 +104,7 @@ class User(Actor):
         try:
             state = await self._store.load_user(self._slot, self._name)
         except StoreError as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         if state is not None:
             self._account.load(state)
             self._list.marks = {mark.room: mark for mark in state.marks}
@@ -381,14 +382,9 @@ class User(Actor):
                 self._ctx.tell(actor_id("room", room), MayClear(self._name, seq))
 
 
-def _unreadable(error: StoreError) -> Exception:
-    """What a failed read leads to: nothing was done."""
-    return LostOwnership() if isinstance(error, Sealed) else Unavailable("store_unavailable", retry_after=1.0)
-
-
 async def _reading(read: Awaitable[T]) -> T:
     """What was read, or the refusal that says so."""
     try:
         return await read
     except StoreError as error:
-        raise _unreadable(error) from None
+        raise unreadable(error) from None

@@ -58,7 +58,7 @@ from gateway.wire import encode, frame_text
 from ml.rules import Rules
 
 _log = event_log("cluster.app")
-LOST_LINES = frozenset({"crashed", "set_aside"})
+LOST_LINES = frozenset({"crashed", "damaged", "set_aside"})
 """What the core reports that people should see as an error."""
 
 

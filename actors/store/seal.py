@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from actors.store.opening import Damaged, KeyFileError, NotWritable
-from actors.store.store import StoreError
+from actors.store.store import Unreadable
 
 KEY_BYTES = 32
 MAX_SEALS = 2**32
@@ -36,7 +36,7 @@ _KEY_FILE_BYTES = len(_MAGIC) + 8 + KEY_BYTES + 8
 _SCRYPT = {"n": 2**15, "r": 8, "p": 1, "maxmem": 64 * 1024 * 1024}
 
 
-class CannotUnseal(StoreError):
+class CannotUnseal(Unreadable):
     """A sealed value does not open: it was changed, moved to another row, or its key is not here."""
 
 

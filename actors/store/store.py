@@ -41,6 +41,10 @@ class Conflict(StoreError):
     """An entry with this (room, seq), or one above it, is already there: the room's picture of itself is old."""
 
 
+class Unreadable(StoreError):
+    """What is stored cannot be read: it was damaged, or its key is gone. Trying again does not help; the text is for operators."""
+
+
 class StoreUnavailable(StoreError):
     """The store did not take it; surely not done."""
 

@@ -7,10 +7,10 @@ import pytest
 from actors import commands as c
 from actors import events as e
 from actors.errors import ChatError, Unknown
-from actors.messages.room import KeyedPost, Stored
+from actors.messages.room import KeyedPost, OpenDirect, Stored
 from actors.runtime.actor import actor_id
 from actors.store.rows import EntryRow, KeyRow
-from actors.store.store import Conflict, OutcomeUnknown, StoreUnavailable
+from actors.store.store import Conflict, OutcomeUnknown, StoreUnavailable, Unreadable
 from tests.kit.chat import Town
 from tests.kit.scene import answered, code, host_of, key_on, make_room, pair, post, pull, refused, request, rows, say, seqs, user_on
 
@@ -207,6 +207,35 @@ def test_history_while_the_store_is_away_is_refused_as_retryable_and_harms_nobod
     assert town.hosts["a"].reports == []
     town.hosts["a"].store.mend()
     assert seqs(pull(town, ann, room)) == [1]
+
+
+def test_a_page_that_cannot_be_read_any_more_is_refused_for_good_and_told_to_operators() -> None:
+    town, ann, _, room = pair()
+    town.hosts["a"].store.break_down(Unreadable("a sealed value does not open"))
+    answer = pull(town, ann, room)
+    assert isinstance(answer, e.Failed)
+    assert (answer.code, answer.retry, answer.retry_after) == ("damaged", False, None)
+    assert [what for what, *_ in town.hosts["a"].reports] == ["damaged"]
+    town.hosts["a"].store.mend()
+    assert seqs(pull(town, ann, room)) == [1]
+
+
+def test_posts_to_a_room_that_cannot_be_loaded_are_refused_for_good_and_nothing_is_written_over_it() -> None:
+    town, ann, _, room = pair()
+    town.settle(400.0)  # the room retires
+    town.hosts["a"].store.break_down(Unreadable("a sealed value does not open"))
+    post(ann, room, 1)
+    town.settle()
+    answer = refused(ann, room, 1)
+    assert (answer.code, answer.retry) == ("damaged", False)
+    with pytest.raises(ChatError, match="damaged"):
+        keyed(town, room, "key-1", "hello")
+    with pytest.raises(ChatError, match="damaged"):
+        town.ask(actor_id("room", room), OpenDirect("ann", "bob"))
+    town.hosts["a"].store.mend()
+    post(ann, room, 1)
+    town.settle()
+    assert answered(ann, room, 1) == 2
 
 
 def test_a_page_never_names_a_head_before_its_own_entries() -> None:

@@ -168,6 +168,7 @@ export const en = {
   "error.no_such_session": "There is no such session, or no longer.",
   "error.not_a_member": "That user is not in this room.",
   "error.already_a_member": "That user is already in this room.",
+  "error.damaged": "This part of the conversation cannot be read any more on the server.",
   "error.banned": "You were removed from this room. Its owner or an admin can invite you again.",
   "error.name_reserved": "That name is kept for those who run this server.",
   "error.name_taken": "That name is taken. Choose another one.",

@@ -170,6 +170,7 @@ export const zh: Record<Key, string> = {
   "error.no_such_session": "没有这个会话，或者它已结束。",
   "error.not_a_member": "该用户不在此群聊中。",
   "error.already_a_member": "该用户已在此群聊中。",
+  "error.damaged": "服务器上的这部分内容已无法读取。",
   "error.banned": "你已被移出此群聊。群主或管理员可以再次邀请你。",
   "error.name_reserved": "该名称保留给本服务器的管理者使用。",
   "error.name_taken": "该用户名已被使用，请换一个。",
