@@ -10,6 +10,7 @@ import pytest
 from actors import commands as c
 from actors import events as e
 from actors import relay, roster
+from actors.errors import ChatError
 from actors.messages.delivery import Relayed, RelayHead, Subscribe
 from actors.messages.room import History
 from actors.relay import Relay
@@ -387,3 +388,13 @@ def test_a_new_name_of_a_large_room_reaches_every_members_list() -> None:
     assert code(request(scene.town, scene.ann, c.Edit, room=scene.room, name="New")) == "ok"
     scene.town.settle(3.0)
     assert [device.of(e.RoomChanged)[-1].room.name for device in scene.readers] == ["New"] * 3
+
+
+def test_who_was_kicked_gets_no_subscription_of_a_large_room_also_where_it_is_asleep() -> None:
+    scene = Scene()
+    user = scene.names[0]
+    assert code(request(scene.town, scene.ann, c.Kick, room=scene.room, user=user)) == "ok"
+    for wait in (0.0, 400.0):
+        scene.town.settle(wait)
+        with pytest.raises(ChatError, match="no_such_room"):
+            scene.town.ask(pinned_id("desk", "a"), Subscribe(pinned_id("relay", "b", scene.room), scene.room, user))

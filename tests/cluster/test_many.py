@@ -103,3 +103,21 @@ def test_one_scrape_of_any_cell_shows_all_of_them(tmp_path: Path) -> None:
             assert f'warbler_slots{{cell="{name}"}}' in text
         health = httpx.get(f"{many.urls['cell-2']}/healthz?scope=all", timeout=10.0)
         assert (health.status_code, set(health.json()["cells"])) == (200, {"cell-1", "cell-2", "cell-3"})
+
+
+def test_whoever_tries_at_every_cell_gets_no_more_accounts_than_at_one_and_the_same_tokens_from_each(tmp_path: Path) -> None:
+    with Many(tmp_path) as many:
+        many.start("cell-1", "cell-2", "cell-3")
+        many.until(lambda: many.is_shared("cell-1", "cell-2", "cell-3"))
+        many.until(lambda: many.serves("cell-1", "cell-2", "cell-3"))
+        urls = [many.urls[name] for name in sorted(many.names())]
+        old = account_at(urls[0], "first").json()["refresh"]
+        refreshed = [httpx.post(f"{url}/api/v1/refresh", json={"refresh": old}, timeout=20.0).json() for url in urls]
+        assert len({answer["token"] for answer in refreshed}) == 1
+        statuses = [account_at(urls[number % 3], f"more-{number}").status_code for number in range(30)]
+        assert set(statuses) == {201, 429}  # one cell lets twenty in at once, three that count by themselves would let in sixty
+
+
+def account_at(url: str, name: str) -> httpx.Response:
+    """Try to register at one cell."""
+    return httpx.post(f"{url}/api/v1/accounts", json={"name": name, "password": "correct horse"}, timeout=20.0)
