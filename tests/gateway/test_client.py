@@ -66,6 +66,10 @@ def test_rooms_and_members() -> None:
             }
             await bob.kick(room, "carol")
             async with Client(live.url, token("carol")) as carol:
+                with pytest.raises(ChatError, match="banned"):
+                    await carol.join(room)
+                await bob.invite(room, "carol")
+                await carol.leave(room)
                 assert (await carol.join(room)).room == room
                 await carol.leave(room)
                 with pytest.raises(ChatError) as refused:
