@@ -93,7 +93,7 @@ def test_a_cell_that_ends_in_good_order_is_out_at_once(tmp_path: Path) -> None:
 
 
 def test_one_scrape_of_any_cell_shows_all_of_them(tmp_path: Path) -> None:
-    with Many(tmp_path) as many:
+    with Many(tmp_path, shards=6) as many:
         many.start("cell-1", "cell-2", "cell-3")
         many.until(lambda: many.is_shared("cell-1", "cell-2", "cell-3"))
         many.until(lambda: many.serves("cell-1", "cell-2", "cell-3"))
@@ -106,7 +106,7 @@ def test_one_scrape_of_any_cell_shows_all_of_them(tmp_path: Path) -> None:
 
 
 def test_whoever_tries_at_every_cell_gets_no_more_accounts_than_at_one_and_the_same_tokens_from_each(tmp_path: Path) -> None:
-    with Many(tmp_path) as many:
+    with Many(tmp_path, shards=6) as many:
         many.start("cell-1", "cell-2", "cell-3")
         many.until(lambda: many.is_shared("cell-1", "cell-2", "cell-3"))
         many.until(lambda: many.serves("cell-1", "cell-2", "cell-3"))
