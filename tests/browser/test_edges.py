@@ -11,17 +11,17 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_page_is_led_to_cells_at_their_own_addresses_and_chats_there(meet: Meet, server: Server) -> None:
-    kim, lou = meet(), meet()
+    tess, uri = meet(), meet()
     urls: list[str] = []
-    for person in (kim, lou):
+    for person in (tess, uri):
         person.page.on("websocket", lambda socket: urls.append(socket.url))
-    kim.sign_up("kim", "Kim")
-    lou.sign_up("lou", "Lou")
-    kim.start_chat("lou")
-    kim.say("Where are you?")
-    lou.open("Kim")
-    lou.hears("Where are you?")
-    named = kim.page.request.get("/connect").json()["edges"]
+    tess.sign_up("tess", "Tess")
+    uri.sign_up("uri", "Uri")
+    tess.start_chat("uri")
+    tess.say("Where are you?")
+    uri.open("Tess")
+    uri.hears("Where are you?")
+    named = tess.page.request.get("/connect").json()["edges"]
     own = server.url.replace("http", "ws") + "ws"
     assert named and own not in named
     assert len(urls) == 2 and set(urls) <= set(named)
