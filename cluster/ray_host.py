@@ -29,6 +29,8 @@ RETURN_LIMIT_S = 45.0
 """How long a command waits for a supervisor that Ray is just starting again."""
 NODES_LIMIT_S = 20.0
 LOOK_S = 0.5
+FREE_LOOK_S = 0.05
+"""Between two looks whether a name is free."""
 
 
 class RayHost:
@@ -80,11 +82,15 @@ class RayHost:
             raise StartProblem(f"The Ray at {self._settings.address} serves {data} already; one Ray has one server.")
 
     def remove_supervisor(self) -> None:
-        """End the supervisor of a Ray that is not ours to end; its cells have ended already."""
+        """End the supervisor of a Ray that is not ours to end; its cells have ended already. Its name is free when this returns: the next
+        start would else find one that is dying."""
         try:
             ray.kill(ray.get_actor(SUPERVISOR, namespace=NAMESPACE), no_restart=True)
         except ValueError:
-            pass  # there is none: what was wanted
+            return  # there is none: what was wanted
+        end = time.monotonic() + CALL_LIMIT_S
+        while self.has_actor(SUPERVISOR) and time.monotonic() < end:
+            time.sleep(FREE_LOOK_S)
 
     def end_other_nodes(self) -> list[str]:
         """End the Ray of all nodes but the head's; the addresses of those that are still there."""

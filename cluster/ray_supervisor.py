@@ -19,7 +19,7 @@ from actors.store.store import StoreError
 from cluster import plan_steps as steps
 from cluster.child import Child
 from cluster.condition import state_of, troubles
-from cluster.discipline import judge, longest_window, within
+from cluster.discipline import longest_window, within
 from cluster.figures import CellStats
 from cluster.folder_lock import folder_lock
 from cluster.hands import Wanted
@@ -31,6 +31,7 @@ from cluster.plan_keeper import PlanKeeper
 from cluster.problems import StartProblem, in_short, last_words
 from cluster.ray_cell import answered, log_to_file
 from cluster.ray_hands import RayCellPort, RayHands
+from cluster.restarting import started
 from cluster.settings import Settings
 from cluster.stores import open_record
 from cluster.supervisor import Supervisor
@@ -99,13 +100,10 @@ class SupervisorActor:
 
     async def _wait_after_many_starts(self, plan: PlanKeeper) -> None:
         """Ray starts it at once, always: its back-off is its own."""
-        now, part = time.time(), PARTS["supervisor"]
-        starts = (*(at for at in plan.plan.starts if at > now - longest_window(part)), now)[-steps.KEPT_ENDS :]
-        plan.note(partial(changed, starts=starts))
-        verdict = judge(part, starts, now)
+        verdict = started(plan, time.time())
         if verdict.after_s:
             self._problem = f"The supervisor {verdict.why or 'was started again and again'}; it goes on in {verdict.after_s:g} s."
-            _log.error("supervisor_waits", seconds=verdict.after_s, starts=len(starts), broken=plan.plan.broken)
+            _log.error("supervisor_waits", seconds=verdict.after_s, starts=len(plan.plan.starts), broken=plan.plan.broken)
             await asyncio.sleep(verdict.after_s)
             self._problem = ""
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from actors.runtime.plain import changed
 from cluster import plan_steps as steps
 from cluster.child import Child
 from cluster.discipline import Known, Verdict, judge, longest_window
@@ -86,3 +87,11 @@ class Restarting:
             alone=not serving and not is_seat(child.name),
             group_paused=bool(group),
         )
+
+
+def started(plan: PlanKeeper, now: float) -> Verdict:
+    """The supervisor itself begins: whether it has to wait before. Every start is remembered, since Ray does not count them."""
+    part = PARTS["supervisor"]
+    starts = (*(at for at in plan.plan.starts if at > now - longest_window(part)), now)[-steps.KEPT_ENDS :]
+    plan.note(partial(changed, starts=starts))
+    return judge(part, starts, now)

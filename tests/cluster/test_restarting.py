@@ -6,7 +6,11 @@ import asyncio
 import itertools
 from pathlib import Path
 
+from actors.store.cluster_file import ClusterFile, create
+from cluster.condition import does_not_stay
+from cluster.plan_keeper import PlanKeeper
 from cluster.plan_steps import resume
+from cluster.restarting import started
 from cluster.tree import OFTEN, OWN_CELL, PARTS, SOON
 from cluster.watch import WELL
 from tests.kit.fast_loop import pass_time
@@ -231,3 +235,16 @@ def test_a_server_that_was_stopped_in_good_order_begins_with_a_clean_slate(tmp_p
         await town.stop()
 
     play(tmp_path, scenario)
+
+
+def test_a_supervisor_that_is_started_again_and_again_waits_before_it_begins(tmp_path: Path) -> None:
+    create(tmp_path, 2, b"testtest", 0)
+    limit = PARTS["supervisor"].limit
+    assert limit is not None
+    verdicts = [started(PlanKeeper(ClusterFile(tmp_path)), 100.0 + number) for number in range(limit.ends + 2)]
+    assert [verdict.after_s for verdict in verdicts[: limit.ends]] == [0.0] * limit.ends
+    assert (verdicts[-1].what, verdicts[-1].after_s) == ("wait", SOON.longest_s)
+    assert does_not_stay(PlanKeeper(ClusterFile(tmp_path)).plan, 100.0 + limit.ends + 1)
+    later = 100.0 + limit.window_s + limit.ends + 2
+    assert started(PlanKeeper(ClusterFile(tmp_path)), later).after_s == 0.0
+    assert not does_not_stay(PlanKeeper(ClusterFile(tmp_path)).plan, later)
