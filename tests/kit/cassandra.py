@@ -19,7 +19,7 @@ from actors.store.cassandra.lives import seal_life
 from actors.store.cassandra.records import COUNTER_BITS
 from actors.store.cassandra.schema import quoted
 from actors.store.cassandra.shelf import Shelf
-from actors.store.cassandra.steps import Ask, Asks, Rows, Steps, run
+from actors.store.cassandra.steps import Ask, Asks, Port, Rows, Steps, run
 from actors.store.cassandra.store import CassandraStore
 from actors.store.seal import Sealer
 from cluster.dev import cassandra
@@ -83,9 +83,17 @@ class CassandraLab:
 
     def store(self, life: str = "a") -> CassandraStore:
         """A store that owns every group; the sealed lives before it are drained, as a taker does."""
+        return self._owning(self.bare_store(life))
+
+    def store_in(self, weather: Port, life: str) -> CassandraStore:
+        """The same, whose database is reached through this weather."""
+        store = CassandraStore(weather, GROUPS, self.life(life), Sealer(MASTER, self.shelf), self.turns.soon, self.turns.wake)
+        self._stores.append(store)
+        return self._owning(store)
+
+    def _owning(self, store: CassandraStore) -> CassandraStore:
         for sealed in self._sealed:
             drain(sealed, self.driver, Sealer(MASTER, self.shelf))
-        store = self.bare_store(life)
         for group in range(GROUPS):
             self.turns.wait(store.take_shard(group))
         return store
@@ -95,9 +103,10 @@ class CassandraLab:
         run(seal_life(self.life(life)), self.driver)
         self._sealed.append(self.life(life))
 
-    def keep(self, store: CassandraStore) -> None:
-        """Close this one too at the end."""
-        self._stores.append(store)
+    def take_over(self, life: str) -> None:
+        """Seal and drain a life, as a coordinator does, in the calling thread."""
+        run(seal_life(self.life(life)), self.driver)
+        drain(self.life(life), self.driver, Sealer(MASTER, self.shelf))
 
     def ask(self, ask: Ask) -> Rows:
         """What a statement finds in the tables, past every store."""

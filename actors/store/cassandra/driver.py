@@ -222,6 +222,6 @@ def _failure(answer: Answers | Exception) -> Exception | None:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, NoHostAvailable) and error.errors:
-        return "; ".join(f"{host}: {_reason(inner)}" for host, inner in dict(error.errors).items())[:400]
+    if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) and error.errors:
+        return "; ".join(f"{host}: {_reason(inner)}" for host, inner in error.errors.items())[:400]
     return str(error).splitlines()[0][:300] if str(error) else type(error).__name__

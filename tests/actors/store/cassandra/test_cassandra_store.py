@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from actors.runtime.actor import actor_id
 from actors.runtime.ring import slot_of
-from actors.store.cassandra import flusher, writer
+from actors.store.cassandra import flusher
 from actors.store.cassandra.draining import drain
 from actors.store.cassandra.schema import BUCKET
-from actors.store.cassandra.steps import Answers, Ask, Asks, Port
-from actors.store.cassandra.store import CassandraStore
-from actors.store.rows import ActiveRow, CheckpointRow, CursorRow, EntryRow, Gone
+from actors.store.cassandra.steps import Ask
+from actors.store.rows import ActiveRow, CursorRow, EntryRow, Gone
 from actors.store.seal import Sealer
 from actors.store.shards import SLOTS, NotReleased, shard_of
-from actors.store.store import Commit, OutcomeUnknown, Sealed, StoreUnavailable
+from actors.store.store import Commit, Sealed
 from tests.actors.store.samples import ROOM, SLOT, USER, USER_SLOT, all_entries, entry, mark, member, put, room_row
 from tests.actors.store.test_store_model import ROOMS, AtOnce, History, picture
 from tests.kit.cassandra import GROUPS, CassandraLab
 from tests.kit.memory import MemoryDisk, MemoryStore
-from tests.kit.turns import PATIENCE_S
 from tests.kit.warehouse import MASTER
 
 pytestmark = pytest.mark.slow
@@ -39,52 +36,6 @@ def lab() -> Iterator[CassandraLab]:
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is flushed by itself."""
     monkeypatch.setattr(flusher, "FLUSH_AGE_S", 1000.0)
-
-
-class Weather:
-    """A port between a store and the database: it loses answers, and keeps writes waiting."""
-
-    def __init__(self, port: Port) -> None:
-        self._port = port
-        self.loses: list[str] = []
-        """Statements whose next answer is lost; the statement is carried out."""
-        self.refuses: set[str] = set()
-        """Statements that do not arrive."""
-        self.arrived = threading.Event()
-        """Set when a write was kept."""
-        self.kept: list[Asks] | None = None
-        """Writes to the tables are put here, and arrive when somebody hands them on; None: they go through."""
-
-    def send(self, asks: Asks, done: Callable[[Answers | Exception], None]) -> None:
-        """See `Port`."""
-        names = {ask.statement for ask in asks}
-        if names & self.refuses:
-            done(StoreUnavailable("timed out"))
-            return
-        lost = next((name for name in self.loses if name in names), None)
-        if lost is not None:
-            self.loses.remove(lost)
-            self._port.send(asks, lambda _: done(StoreUnavailable("timed out")))
-            return
-        self._port.send(asks, done)
-
-    def write(self, asks: Asks, done: Callable[[Exception | None], None]) -> None:
-        """See `Port`."""
-        if self.kept is not None:
-            self.kept.append(asks)
-            self.arrived.set()
-            done(StoreUnavailable("timed out"))
-        else:
-            self._port.write(asks, done)
-
-
-def store_in(lab: CassandraLab, weather: Weather, life: str) -> CassandraStore:
-    """A store that owns all, whose database is reached through this weather."""
-    store = CassandraStore(weather, GROUPS, lab.life(life), Sealer(MASTER, lab.shelf), lab.turns.soon, lab.turns.wake)
-    lab.keep(store)
-    for group in range(GROUPS):
-        lab.wait(store.take_shard(group))
-    return store
 
 
 def stored(lab: CassandraLab, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -134,72 +85,6 @@ def test_nothing_of_a_text_is_stored_in_clear(lab: CassandraLab) -> None:
     lab.wait(store.release_shard(0))
     ((_, row),) = stored(lab, "ENTRIES FROM", ROOM, 0, 0, 10)
     assert text.encode() not in ledger and text.encode() not in row
-
-
-def test_an_append_whose_answer_is_lost_is_settled_before_anybody_hears(lab: CassandraLab) -> None:
-    weather = Weather(lab.driver)
-    store = store_in(lab, weather, "a")
-    weather.loses = ["APPEND"]
-    put(lab, store, entry(1))
-    put(lab, store, entry(2))
-    assert [row.seq for row in all_entries(lab, store)] == [1, 2]
-
-
-def test_an_outcome_that_stays_unknown_is_told_and_reads_wait_until_it_is_known(lab: CassandraLab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "SETTLE_S", 0.1)
-    weather = Weather(lab.driver)
-    store = store_in(lab, weather, "a")
-    put(lab, store, entry(1))
-    weather.loses = ["APPEND"]
-    put(lab, store, entry(2))
-    weather.refuses = {"APPEND"}
-    with pytest.raises(OutcomeUnknown):
-        put(lab, store, entry(3))
-    with pytest.raises(StoreUnavailable):
-        all_entries(lab, store)
-    weather.refuses = set()
-    put(lab, store, entry(4))  # the one before it is repeated first
-    assert [row.seq for row in all_entries(lab, store)] == [1, 2, 3, 4]
-
-
-def test_a_taker_that_dies_before_it_drained_leaves_nothing_behind_that_is_lost(lab: CassandraLab, unhurried: None) -> None:
-    first = lab.store("a")
-    put(lab, first, entry(1, "of a"))
-    lab.seal("a")
-    taker = lab.bare_store("b")
-    with pytest.raises(NotReleased):
-        lab.wait(taker.take_shard(0))
-    lab.seal("b")  # dead before it did anything
-    third = lab.store("c")
-    assert [row.body for row in all_entries(lab, third)] == ["of a"]
-    with pytest.raises(Sealed):
-        put(lab, first, entry(2))
-
-
-def test_what_a_frozen_cell_flushes_after_its_takeover_covers_nothing_newer(lab: CassandraLab, unhurried: None) -> None:
-    weather = Weather(lab.driver)
-    old = store_in(lab, weather, "a")
-    put(lab, old, room_row(name="old"), member("eve"), mark("bob"), CheckpointRow(ROOM, 1, 1, b""), entry(1, "one"))
-    weather.kept = []
-    flushing = old.flush()
-    lab.turns.turn()
-    assert weather.arrived.wait(PATIENCE_S)
-    frozen = [*weather.kept]  # it freezes with these in hand
-    lab.seal("a")
-    new = lab.store("b")
-    put(lab, new, room_row(name="new"), entry(2, "two"), gone=(Gone("members", (ROOM, "eve")), Gone("marks", (ROOM,))))
-    put(lab, new, gone=(Gone("entries", (ROOM, 1)),))
-    lab.flush(new)
-    for asks in frozen:
-        lab.write(asks)  # and thaws
-    weather.kept = None
-    lab.wait(flushing)
-    lab.seal("b")
-    after = lab.store("c")
-    state = lab.wait(after.load_room(SLOT, ROOM))
-    assert state is not None and state.row.name == "new" and state.members == [] and state.marks == []
-    assert [row.body for row in all_entries(lab, after)] == ["two"]
-    assert lab.wait(after.untold([SLOT])) == []
 
 
 def test_a_life_that_is_drained_twice_leaves_each_entry_once(lab: CassandraLab, unhurried: None) -> None:
