@@ -221,7 +221,7 @@ class Walk:
     def check_lists(self, people: list[Person]) -> None:
         """The list of every user, and what every device was told of it, says what the rooms say."""
         for room in (*self.members, self.churn):
-            members = {row.user: row for row in self.town.disk.rows(MemberRow, room)}
+            members = {row.user: row for row in self.town.disk.rows(MemberRow, room) if row.role != roster.BANNED}
             for person in people:
                 row = next((row for row in self.town.disk.rows(UserRoomRow, person.user) if row.room == room), None)
                 role = members[person.user].role if person.user in members else "none"

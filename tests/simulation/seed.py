@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
+from actors.roster import BANNED
 from actors.runtime.view import View
 from actors.store.rows import EntryRow, MemberRow, UserRoomRow
 from cluster.bench.judge import Violation, explain, judge
@@ -73,7 +74,7 @@ def _settle(world: World, devices: Sequence[SimDevice]) -> None:
 def _missing(world: World) -> Iterator[Violation]:
     """What devices that are on do not have yet."""
     for room in sorted(world.disk.rows.tables.get(MemberRow.table, {})):
-        members = {row.user: row for row in world.disk.seats.of(room).rows(MemberRow, room)}
+        members = {row.user: row for row in _members(world, room)}
         head = world.disk.seats.of(room).rows(EntryRow, room)[-1].seq
         for device in world.devices:
             if not device.is_on:
@@ -95,6 +96,11 @@ def _missing(world: World) -> Iterator[Violation]:
             yield Violation("seat", f"{seat.address} is still {'filling' if seat.filling else seat.state}")
 
 
+def _members(world: World, room: str) -> list[MemberRow]:
+    """Those of a room, without who was kicked from it."""
+    return [row for row in world.disk.seats.of(room).rows(MemberRow, room) if row.role != BANNED]
+
+
 def _verdict(world: World) -> list[Violation]:
     found = [Violation("broken", text) for text in world.broken]
     found += [Violation("stale", f"{stale.life} wrote {stale.commit.puts} without owning it") for stale in world.disk.stale]
@@ -103,7 +109,7 @@ def _verdict(world: World) -> list[Violation]:
     found += _missing(world)
     found += _lists(world)
     for room in world.disk.rows.tables.get(MemberRow.table, {}):
-        members = world.disk.seats.of(room).rows(MemberRow, room)
+        members = _members(world, room)
         for member in members:
             for device in world.devices:
                 if device.user == member.user:
@@ -118,7 +124,7 @@ def _lists(world: World) -> list[Violation]:
     wrong = []
     for device in world.devices:
         for row in world.disk.rows.rows(UserRoomRow, device.user):
-            member = next((m for m in world.disk.seats.of(row.room).rows(MemberRow, row.room) if m.user == device.user), None)
+            member = next((m for m in _members(world, row.room) if m.user == device.user), None)
             if (member.role if member is not None else "none") != row.role:
                 wrong.append(Violation("list", f"the list of {device.user} says {row.role} in {row.room}"))
     return wrong
