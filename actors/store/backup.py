@@ -30,7 +30,7 @@ from actors.store.migrations import FORMAT, STEPS, migrate
 from actors.store.opening import Damaged, DiskFull, KeyFileError, NewerFormat, NotWritable, check_folder, connect, explain
 from actors.store.seal import MasterKey, create_key_file, unwrap_with_passphrase, wrap_with_passphrase
 from actors.store.shards import all_files
-from actors.store.store import StoreError
+from actors.store.store import StoreError, StoreUnavailable
 
 MANIFEST = "manifest.json"
 WRAPPED_KEY = "master.key.wrapped"
@@ -41,6 +41,8 @@ COPY_PAGES = 512
 CHUNK_BYTES = 1024 * 1024
 CUT_BUSY_MS = 2_000
 """How long the cut waits for a commit that is under way; less than cells wait for the cut (`opening.connect`)."""
+CUT_ATTEMPTS = 20
+"""Cuts that are tried anew because a room got, or left, a file of its own just then."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (file, bytes done, bytes in all)."""
@@ -163,13 +165,22 @@ def _master(source: Path, manifest: Manifest, passphrase: str | None) -> MasterK
 
 def _copy_shards(folder: Path, target: Path, shards: int, tell: Progress) -> list[str]:
     """Copy all shards and seats; returns the names of their files."""
-    paths = all_files(folder, shards)
-    with ExitStack() as stack:
-        snapshots = [stack.enter_context(closing(connect(path))) for path in paths]
-        cut(paths, snapshots)
-        for path, snapshot in zip(paths, snapshots, strict=True):
-            _copy(snapshot, target / path.name, tell)
-    return [path.name for path in paths]
+    for _ in range(CUT_ATTEMPTS):
+        paths = all_files(folder, shards)
+        with ExitStack() as stack:
+            try:
+                snapshots = [stack.enter_context(closing(connect(path))) for path in paths]
+                cut(paths, snapshots)
+            except Damaged:
+                if all(path.exists() for path in paths):
+                    raise
+                continue  # a room has left its seat meanwhile: its rows are in a shard again
+            # Where a room has got a seat before the cut, its rows are in neither.
+            if set(all_files(folder, shards)) <= set(paths):
+                for path, snapshot in zip(paths, snapshots, strict=True):
+                    _copy(snapshot, target / path.name, tell)
+                return [path.name for path in paths]
+    raise StoreUnavailable("rooms change their files all the time: try the backup again")
 
 
 def cut(paths: Sequence[Path], snapshots: Sequence[sqlite3.Connection]) -> None:

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from actors.store import data_folder
+from actors.runtime.actor import actor_id
+from actors.runtime.ring import slot_of
+from actors.store import backup, data_folder
 from actors.store.backup import Manifest, NotEmpty, back_up, read_manifest, restore, verify
 from actors.store.opening import Damaged, KeyFileError, NewerFormat
 from actors.store.rows import ReadRow
 from actors.store.seal import new_master_key, read_key_file
-from actors.store.shards import slots_of
+from actors.store.shards import shard_of, slots_of
 from actors.store.store import Commit
 from tests.actors.store.samples import ROOM, SLOT, entry, put, room_row
 from tests.kit.store_child import body_of, slot_of_room
@@ -64,6 +66,38 @@ def test_what_was_stored_comes_back_with_its_key(warehouse: Warehouse, tmp_path:
         rows = again.wait(after.entries_after(SLOT, ROOM, 0, 100))
         assert [(row.seq, row.body) for row in rows] == [(seq, f"secret {seq}") for seq in range(1, 40)]
         put(again, after, entry(40, "anew"))
+
+
+def test_a_room_that_changes_its_file_while_the_backup_is_cut_is_in_it_all_the_same(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, room = warehouse.store("a"), "room1234"
+    slot = slot_of(actor_id("room", room))
+    put(warehouse, store, *(entry(seq, f"secret {seq}", room) for seq in range(1, 40)), slot=slot)
+    moves = iter(
+        [
+            lambda: warehouse.wait(store.fill_seat(0, room, 5)),
+            lambda: warehouse.wait(store.empty_seats(shard_of(slot, 2), [])) or warehouse.wait(store.empty_seats(shard_of(slot, 2), [])),
+        ]
+    )
+    real = backup.all_files
+
+    def files_and_then_a_move(folder: Path, shards: int) -> list[Path]:
+        found = real(folder, shards)
+        for move in moves:
+            move()
+            break
+        return found
+
+    monkeypatch.setattr(backup, "all_files", files_and_then_a_move)
+    copy(warehouse, tmp_path / "backup")
+    restore(tmp_path / "backup", tmp_path / "restored", passphrase="correct horse")
+    with Warehouse(tmp_path / "restored") as again:
+        again.seal("a")
+        after = again.store("b")
+        while not again.wait(after.empty_seats(shard_of(slot, 2), [])):
+            pass
+        assert [row.seq for row in again.wait(after.entries_after(slot, room, 0, 100))] == list(range(1, 40))
 
 
 def test_nothing_in_a_backup_is_readable(warehouse: Warehouse, tmp_path: Path) -> None:
