@@ -6,12 +6,16 @@ Used alike by the process that runs on Ray, by tests on a hand-moved clock and b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from actors.kinds import WAKE, chat_kinds, new_tables
+from actors.far_port import Way
+from actors.kinds import WAKE, chat_kinds, line_kinds, new_tables
+from actors.line_host import Guests, LineHost
+from actors.lines import Apart, Lines
 from actors.messages.routes import ViewChanged
 from actors.messages.session import LinkLost
-from actors.ports import Encode, Frame, Trace, Verdicts
+from actors.ports import Encode, Frame, Sessions, Trace, Verdicts
 from actors.runtime.actor import ActorId, actor_id, kind_of, life_of, pinned_id
 from actors.runtime.cell import Cell, Report
 from actors.runtime.promise import Promise
@@ -22,7 +26,7 @@ from actors.session_host import SessionHost
 from actors.session_ports import NoTickets, SessionLimits, SessionPorts, Tickets
 from actors.store.store import Store
 
-_KEEP_PLACES = frozenset({"session", "room", "relay", "routes", "desk"})
+_KEEP_PLACES = frozenset({"session", "room", "relay", "routes", "desk", "lines", "host"})
 """Kinds that keep places of others, and so hear of every change of view."""
 _AT_EDGES = frozenset({"edge", "session", "relay"})
 """Kinds that are told news of rooms and users."""
@@ -31,7 +35,7 @@ _MAX_OWING = 20_000
 """Rooms and users of which one edge has missed something; what is beyond is counted, and seen at the next connect."""
 _LOOK_AGAIN_S = 1.0
 """What a taker has to look up, and could not, is looked up again after this time."""
-_OWE_HEADS = frozenset({"room", "relay", "routes", "user"})
+_OWE_HEADS = frozenset({"room", "relay", "routes", "user", "lines", "host"})
 """Kinds that hear of a lost link."""
 
 
@@ -48,6 +52,8 @@ class Edges(NamedTuple):
     trace: Trace | None = None
     """Follows messages through the cell; None: nobody does."""
     tickets: Tickets = NoTickets()
+    apart: Apart | None = None
+    """Clients' sessions live in processes of their own, within these bounds; None: in the cell that has the connection."""
 
 
 class ChatCell:
@@ -61,10 +67,24 @@ class ChatCell:
         self.cell.add_kinds(chat_kinds(self.cell, store, self.tables, edges.encode))
         ports = SessionPorts(self.cell, self.tables.sessions, edges.verdicts, edges.read_token, edges.limits, edges.tickets)
         self.sessions = SessionHost(self.cell, ports, edges.max_sessions)
+        """Sessions in this cell."""
+        self.lines = Lines(self.cell, lambda: self.view, edges.read_token, edges.apart, edges.max_sessions) if edges.apart else None
+        """Sessions of this edge's clients in other cells; None: there are none such."""
+        self.entrance: Sessions = self.lines or self.sessions
+        """Where clients get their sessions from."""
+        way, guests = Way(pinned_id("host", life), self.cell.tell, scheduler.soon, edges.frame), Guests()
+        host = partial(LineHost, way=way, guests=guests, sessions=self.sessions, view=lambda: self.view)
+        self.cell.add_kinds(line_kinds(host, self.lines))
         self._owing: dict[str, set[ActorId]] = {}
         """life of an edge -> rooms and users whose news did not get there. They may have retired when the link is back."""
         self.view: View | None = None
         self.cell.activate(pinned_id("edge", life))  # its clock ticks for the sessions
+        if self.lines is not None:
+            self.cell.activate(self.lines.me)
+
+    def client_sessions(self) -> Iterable[ActorId]:
+        """The sessions of those who are connected here, wherever they live."""
+        return [*self.tables.sessions, *(self.lines.sessions() if self.lines is not None else ())]
 
     def connect(self, remote: Remote) -> None:
         """Use these links for what lives elsewhere."""

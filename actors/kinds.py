@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from actors.audience import InterestTable
 from actors.desk import Desk
 from actors.edge import Edge, LocalSessions
 from actors.errors import ErrorReport
-from actors.messages import cells, control, delivery, gate, marks, room, routes, session, user
+from actors.line_host import LineHost
+from actors.lines import Lines, LinesEnd
+from actors.messages import cells, control, delivery, gate, lines, marks, room, routes, session, user
 from actors.messages.session import Wake
 from actors.places import Peers
 from actors.ports import Encode, Frame, Trace
@@ -16,6 +19,7 @@ from actors.relay import Relay
 from actors.room import Room
 from actors.room_ports import RoomPorts
 from actors.routes import Routes, RouteTable
+from actors.runtime.actor import Context
 from actors.runtime.cell import Cell
 from actors.runtime.kinds import Kind
 from actors.runtime.plain import Message
@@ -69,9 +73,15 @@ def chat_kinds(cell: Cell, store: Store, tables: Tables, encode: Encode) -> list
     ]
 
 
+def line_kinds(host: Callable[[Context], LineHost], lines: Lines | None) -> list[Kind]:
+    """Both ends of lines; `lines`: where this cell is an edge whose sessions live elsewhere."""
+    edge_end = (lambda ctx: LinesEnd(ctx, lines)) if lines is not None else None
+    return [Kind("host", 9, host, pinned=True, mailbox=65536), Kind("lines", 9, edge_end, pinned=True, mailbox=65536)]
+
+
 def wire_messages() -> list[type[Message]]:
     """Every message that may cross a link."""
     found: list[type[Message]] = [ErrorReport]
-    for module in (cells, control, delivery, gate, marks, room, routes, session, user):
+    for module in (cells, control, delivery, gate, lines, marks, room, routes, session, user):
         found += [m for m in vars(module).values() if isinstance(m, type) and issubclass(m, Message) and m.__module__ == module.__name__]
     return found

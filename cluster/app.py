@@ -9,21 +9,23 @@ stop        doors close, actors end, what waits is written, files close
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors.chat_cell import ChatCell, Edges
 from actors.kinds import wire_messages
+from actors.lines import Apart
 from actors.ports import AllowAll, Asker, Verdicts
 from actors.runtime.actor import ActorId
 from actors.runtime.codec import Codec
 from actors.runtime.links import Links
 from actors.runtime.promise import Promise, rejected, resolved
 from actors.runtime.view import CellInfo, View
-from actors.session_ports import SessionLimits
+from actors.session_ports import SessionLimits, Tickets
 from actors.store.seal import Sealer
 from actors.store.store import StoreError
 from cluster.accounts import Accounts
@@ -31,7 +33,6 @@ from cluster.cell_body import CellBody
 from cluster.condition import supervision
 from cluster.coordinator import Coordinator
 from cluster.data_folder import OpenFolder, open_folder
-from cluster.doors import Doors
 from cluster.edge_duty import EdgeDuty, edge_duty_of
 from cluster.figures import CellStats, Identity
 from cluster.file_registry import FileRegistry
@@ -39,6 +40,7 @@ from cluster.interpreter import settle_interpreter
 from cluster.loop_lag import LoopLag
 from cluster.member import Member
 from cluster.membership import Membership
+from cluster.no_doors import NoDoors
 from cluster.ownership import Ownership
 from cluster.peer import PeerDialer, PeerListener
 from cluster.probe import Probe
@@ -56,6 +58,9 @@ from gateway.tickets import EdgeTickets
 from gateway.trace import LogTrace
 from gateway.wire import encode, frame_text
 from ml.rules import Rules
+
+if TYPE_CHECKING:
+    from cluster.doors import Doors
 
 _log = event_log("cluster.app")
 LOST_LINES = frozenset({"crashed", "damaged", "set_aside"})
@@ -102,6 +107,7 @@ class CellApp:
             self.settings.max_connections,
             LogTrace() if self.settings.log_level == "debug" else None,
             tickets,
+            _apart(self.settings, self.who),
         )
         self.chat = ChatCell(self.who.life, clock, self.store, edges, _report)
         self.chat.cell.limit_restarts(actor_limits())
@@ -117,15 +123,7 @@ class CellApp:
         self.lag = LoopLag(loop)
         self.lag.start()
         parts = Parts(self.chat, self.store, self.links, self._verdicts, self.lag)
-        self.doors = Doors(
-            self.settings,
-            self.who.name,
-            parts,
-            Probe(self.chat, self.store, self.who.name),
-            tickets,
-            secret,
-            partial(supervision, self._folder.cluster),
-        )
+        self.doors = self._make_doors(parts, tickets)
         self.chat.cell.add_kinds([self.doors.report, gate_kind()])
         self.accounts = Accounts(self.asker, self.doors.passwords)
         who = self.who
@@ -133,6 +131,15 @@ class CellApp:
         self.info = CellInfo(who.life, who.name, who.labels, who.link_url or url, who.zone)
         self._started = True
         return self.info
+
+    def _make_doors(self, parts: Parts, tickets: Tickets) -> Doors | NoDoors:
+        probe = Probe(self.chat, self.store, self.who.name)
+        if "edge" not in self.who.labels:
+            return NoDoors(self.who.name, parts, probe)
+        # Imported here: most of what a cell imports is for its doors.
+        make: Callable[..., Doors] = importlib.import_module("cluster.doors").Doors
+        folder = self._folder
+        return make(self.settings, self.who.name, parts, probe, tickets, folder.link_secret, partial(supervision, folder.cluster))
 
     async def join(self, replaces: str = "") -> None:
         """Write this life into the stored view (`replaces`: as the successor of that living one), and follow the views from now on.
@@ -258,6 +265,12 @@ def _filter(settings: Settings) -> Verdicts:
 def _session_limits(settings: Settings) -> SessionLimits:
     posts, requests = settings.posts_per_second, settings.requests_per_second
     return SessionLimits(posts_per_s=posts, posts_burst=5 * posts, requests_per_s=requests, requests_burst=4 * requests)
+
+
+def _apart(settings: Settings, who: Identity) -> Apart | None:
+    """Whether sessions live in processes of their own: at an edge; elsewhere there are only those of others."""
+    is_apart = settings.isolation == "process" and "edge" in who.labels
+    return Apart(settings.most_isolated_sessions) if is_apart else None
 
 
 def _read_token(text: str) -> tuple[str, bytes]:

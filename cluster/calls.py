@@ -12,7 +12,7 @@ from actors.errors import ChatError, ErrorReport
 
 LIMIT_S = 30.0
 """How long one call goes on trying while its room is without an owner, busy, or on its way to another cell."""
-ADDRESS = re.compile(r"room:[a-z0-9]{4,40}|session:[A-Za-z0-9._-]{1,80}~[a-z0-9]{1,20}").fullmatch
+ADDRESS = re.compile(r"room:[a-z0-9]{4,40}|session:(?:session:)?[A-Za-z0-9._-]{1,80}~[a-z0-9]{1,20}").fullmatch
 
 
 class Repeat(NamedTuple):

@@ -11,7 +11,7 @@ from actors.store.store import StoreError
 from cluster.discipline import judge, within
 from cluster.plan import Hold, Plan, PlanError
 from cluster.plan_keeper import Shelf
-from cluster.seat_names import is_seat
+from cluster.seat_names import is_own
 from cluster.tree import OFTEN, PARTS
 
 GIVEN_UP = {"failed", "paused"}
@@ -41,7 +41,7 @@ def does_not_stay(plan: Plan, now: float) -> bool:
 def state_of(cells: Iterable[Mapping[str, Any]], plan: Plan, now: float, fatal: str = "") -> State:
     """`cells`: the rows of a status."""
     rows = list(cells)
-    shared = {cell["state"] for cell in rows if not is_seat(cell["name"])}
+    shared = {cell["state"] for cell in rows if not is_own(cell["name"])}
     nobody = "serving" not in shared and bool(GIVEN_UP & shared)
     if fatal or nobody or does_not_stay(plan, now):
         return "failing"

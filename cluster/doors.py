@@ -81,7 +81,7 @@ class Doors:
             page_sources=lambda: connect_sources(self.known_edges()),
         )
         self.front = Front(
-            parts.chat.sessions,
+            parts.chat.entrance,
             app,
             origins=PageOrigins(settings.origins, lambda: self.default_urls, lambda: self.known_edges()),
             trusted_proxies=settings.trusted_proxies,

@@ -42,7 +42,7 @@ def edge_duty_of(app: CellApp, member: Member) -> EdgeDuty:
     return EdgeDuty(
         app.who.life,
         app.clock,
-        sessions=lambda: app.chat.tables.sessions,
+        sessions=app.chat.client_sessions,
         tell=app.chat.cell.tell,
         loads=lambda: member.board.living(app.clock.now()),
         default_urls=lambda: app.doors.default_urls,

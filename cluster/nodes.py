@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from cluster.problems import StartProblem
+from cluster.seat_names import is_seat, is_session
 
 ROLES_LABEL = "warbler-roles"
 ZONE_LABEL = "warbler-zone"
@@ -19,8 +20,8 @@ HOST_LABEL = "warbler-host"
 ROLES = ("edge", "chat", "gpu")
 NO_ROLES = "none"
 DEFAULT_ROLES = ("edge", "chat")
-SEAT_LABELS = ("room",)
-"""What a room's own cell hosts: no listeners, no hash buckets."""
+SEAT_LABELS, SESSION_LABELS = ("room",), ("session",)
+"""What a room's own cell hosts, and a device's: no listeners, no hash buckets."""
 UNIT = "warbler"
 """The custom resource of a node: a cell takes one of it, so that Ray's autoscaler sees the node is in use."""
 UNITS = 1000
@@ -119,13 +120,18 @@ def _cell(node: Node, number: int) -> WantedCell:
     )
 
 
+def labels_of(name: str) -> tuple[str, ...]:
+    """What a cell of this name hosts, where no node says it."""
+    return SEAT_LABELS if is_seat(name) else SESSION_LABELS if is_session(name) else DEFAULT_ROLES
+
+
 def place_seat(name: str, before: WantedCell | None, nodes: Iterable[Node]) -> WantedCell | None:
-    """Where a room's own cell is to be: where it was as long as that node is there; else on a node for chat that its name chooses."""
+    """Where the cell of one room or device is to be: where it was as long as that node is there; else on a node for chat that its name chooses."""
     chat = {node.id: node for node in nodes if "chat" in roles_of(node.labels)}
     if not chat or (before is not None and before.node in chat):
         return before
     node = max(chat.values(), key=lambda node: hashlib.sha256(f"{node.id} {name}".encode()).digest())
-    return WantedCell(name, node.id, SEAT_LABELS, node.labels.get(ZONE_LABEL, ""), node.address, units=min(node.units, 1.0))
+    return WantedCell(name, node.id, labels_of(name), node.labels.get(ZONE_LABEL, ""), node.address, units=min(node.units, 1.0))
 
 
 def short_id(node: str) -> str:

@@ -1,5 +1,5 @@
-"""Which cells are wanted, and on which nodes: what the plan and the settings say, the nodes that Ray has, the rooms with a process of
-their own. The rules are in `cluster.nodes`, `cluster.growth` and `cluster.seat_wishes`."""
+"""Which cells are wanted, and on which nodes: what the plan and the settings say, the nodes that Ray has, the rooms and devices with
+a process of their own. The rules are in `cluster.nodes`, `cluster.growth`, `cluster.seat_wishes` and `cluster.session_wishes`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from cluster.plan_keeper import PlanKeeper
 from cluster.ray_hands import RayHands
 from cluster.ray_nodes import ask_for, home_node, living_nodes
 from cluster.seat_wishes import SeatWishes
+from cluster.session_wishes import wishes_of
 from cluster.settings import Settings
 
 
@@ -35,9 +36,11 @@ class Placing:
             before = plan.plan
             self._growth = Growth(settings, home_node(), _ask, before.nodes, before.leaving)
         self.seats = SeatWishes(membership, settings, plan)
+        self.sessions = wishes_of(settings, membership.view(), time.monotonic())
+        """None: sessions live with others."""
         self.by_hand = HandMoves(membership, plan)
         self._moving: set[str] = set()
-        """Rooms' own cells that have to leave their node."""
+        """Cells of one room or device that have to leave their node."""
         self._names: tuple[str, ...] = ()
         """Of the cells that many rooms share."""
 
@@ -52,12 +55,15 @@ class Placing:
         return cell.address if cell is not None else ""
 
     def wanted(self) -> tuple[str, ...]:
-        """The names of all cells that are to run, as of the last look. A room's own cell has to have a node, and one whose node goes
-        ends there and is wanted again."""
-        seats = self.seats.names()
+        """The names of all cells that are to run, as of the last look. The cell of one room or device has to have a node, and one whose
+        node goes ends there and is wanted again."""
+        seats = self._own()
         if self._settings.address:
             seats = tuple(name for name in seats if name in self.places and name not in self._moving)
         return (*self._names, *seats)
+
+    def _own(self) -> tuple[str, ...]:
+        return (*self.seats.names(), *(self.sessions.names() if self.sessions is not None else ()))
 
     async def look(self, children: Mapping[str, Child], figures: Mapping[str, CellStats]) -> None:
         """Look at the plan, and at the nodes. Raises `StartProblem` where the nodes cannot be used."""
@@ -78,7 +84,7 @@ class Placing:
         usable = [node for node in nodes if node.id not in avoided]
         self._hands.nodes = usable
         wanted = wanted_cells(nodes, each, avoided, serving)
-        seats = {name: place_seat(name, self.places.get(name), nodes if name in serving else usable) for name in self.seats.names()}
+        seats = {name: place_seat(name, self.places.get(name), nodes if name in serving else usable) for name in self._own()}
         self._moving = {name for name, cell in seats.items() if cell is not None and self.places.get(name, cell).node != cell.node}
         placed = {cell.name: cell for cell in (*wanted, *seats.values()) if cell is not None}
         self._hands.places = {**self.places, **placed}

@@ -178,7 +178,7 @@ class Probe:
 def find_place(chat: ChatCell) -> Place:
     """The first canary whose room and user this cell owns; any that is in one cell where it owns nothing. Raises `ChatError`."""
     view = chat.view
-    owns_some = view is not None and chat.life in view.owner_lives
+    owns_some = view is not None and chat.life in view.owner_lives[: view.groups]  # a room's own cell has no canary's
     for number in range(MOST_PLACES if view is not None else 0):
         place = Place(f"canary{number}", f"Canary-{number}")
         owners = {chat.cell.life_for(actor_id("room", place.room)), chat.cell.life_for(actor_id("user", place.user))}

@@ -129,6 +129,11 @@ class CellActor:
         """Rooms that are active here and have no seat."""
         return self._calls.rooms() if self._calls is not None else []
 
+    async def wanted(self) -> list[str]:
+        """The cells that are to run for the clients that are connected here, by name."""
+        lines = self._app.chat.lines if self._calls is not None else None
+        return lines.wanted() if lines is not None else []
+
     async def sessions(self, user: str) -> list[str]:
         """The sessions of a user that live here; of everybody, where none is named."""
         return self._calls.sessions(user) if self._calls is not None else []

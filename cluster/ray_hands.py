@@ -14,13 +14,13 @@ from actors.runtime.view import CellInfo
 from cluster.figures import CellStats, Identity
 from cluster.hands import CellPort
 from cluster.life_lock import is_held, wait_free
-from cluster.nodes import DEFAULT_ROLES, SEAT_LABELS, UNIT, Node, WantedCell, may_take
+from cluster.nodes import UNIT, Node, WantedCell, labels_of, may_take
 from cluster.problems import StartProblem
 from cluster.processes import ProcessId, kill_for_sure, this_machine
 from cluster.ray_cell import RAY_CELL
 from cluster.ray_environment import NAMESPACE, SWITCH
 from cluster.ray_nodes import kill_there, on_node
-from cluster.seat_names import actor_name, is_seat
+from cluster.seat_names import actor_name
 from cluster.settings import Settings
 from cluster.watch import until_gone
 from gateway.logs import event_log
@@ -54,6 +54,11 @@ class RayCellPort:
     async def rooms(self) -> list[str]:
         """Rooms that are active there and have no process of their own."""
         found: list[str] = await self.handle.rooms.remote()
+        return found
+
+    async def wanted(self) -> list[str]:
+        """The devices' own cells that are to run for its clients."""
+        found: list[str] = await self.handle.wanted.remote()
         return found
 
     async def stats(self) -> CellStats:
@@ -94,7 +99,7 @@ class RayHands:
 
     async def launch(self, name: str, life: str) -> CellPort:
         """See `Hands`."""
-        cell = self.places.get(name) or WantedCell(name, labels=SEAT_LABELS if is_seat(name) else DEFAULT_ROLES)
+        cell = self.places.get(name) or WantedCell(name, labels=labels_of(name))
         options: dict[str, Any] = {"name": actor_name(name, life), "lifetime": "detached", "namespace": NAMESPACE, "max_concurrency": 1000}
         if cell.node:
             options |= {"scheduling_strategy": on_node(cell.node)}

@@ -32,6 +32,8 @@ from cluster.problems import StartProblem, in_short, last_words
 from cluster.ray_cell import answered, log_to_file
 from cluster.ray_hands import RayCellPort, RayHands
 from cluster.restarting import started
+from cluster.seat_names import is_own
+from cluster.session_wishes import wanted_by
 from cluster.settings import Settings
 from cluster.stores import open_record
 from cluster.supervisor import Supervisor
@@ -40,8 +42,8 @@ from cluster.upkeep import Upkeep, story_of
 from gateway.logs import event_log
 
 SUPERVISOR = "supervisor"
-SEATS_LOOK_S = 0.5
-"""Between two looks at which rooms are to have a process of their own."""
+SEATS_LOOK_S, SESSIONS_LOOK_S = 0.5, 0.2
+"""Between two looks at which rooms, and which devices, are to have a process of their own."""
 STATS_LIMIT_S = 2.0
 LOOK_S = 1.0
 """Between two looks at which nodes there are."""
@@ -119,6 +121,7 @@ class SupervisorActor:
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "nodes": partial(self._watch_nodes, parts),
             "seats": partial(self._watch_seats, parts),
+            "sessions": partial(self._watch_sessions, parts),
             "upkeep": parts.upkeep.run,
         }
         async with asyncio.TaskGroup() as tasks:
@@ -151,6 +154,16 @@ class SupervisorActor:
             asked = [port.rooms() for port in serving if isinstance(port, RayCellPort)] if seats.every_room else []
             found = await asyncio.gather(*asked, return_exceptions=True)
             await asyncio.to_thread(parts.placing.say_again, [room for rooms in found if isinstance(rooms, list) for room in rooms])
+            supervisor.want(parts.placing.wanted())
+
+    async def _watch_sessions(self, parts: Parts) -> None:
+        """Devices get processes for their sessions, and lose them."""
+        supervisor, sessions = parts.supervisor, parts.placing.sessions
+        await supervisor.adopted.wait()
+        while sessions is not None and not supervisor.stopping:
+            await asyncio.sleep(SESSIONS_LOOK_S)
+            edges = [child.port for child in supervisor.children.values() if child.state == "serving" and not is_own(child.name)]
+            sessions.see(await wanted_by(edges), time.monotonic())
             supervisor.want(parts.placing.wanted())
 
     async def _figures(self, supervisor: Supervisor) -> dict[str, CellStats]:

@@ -13,7 +13,7 @@ from cluster.discipline import Known, Verdict, judge, longest_window
 from cluster.hands import Hands
 from cluster.plan import Hold
 from cluster.plan_keeper import PlanKeeper
-from cluster.seat_names import is_seat
+from cluster.seat_names import is_own
 from cluster.tree import PARTS
 from gateway.logs import event_log
 
@@ -79,12 +79,12 @@ class Restarting:
     def _known(self, child: Child, well: bool) -> Known:
         node, here = self._hands.node_of(child.name), self._plan.plan
         group = [other for other in here.paused if other != child.name and self._hands.node_of(other) == node]
-        serving = any(other.state == "serving" and not is_seat(other.name) for other in self._children())
+        serving = any(other.state == "serving" and not is_own(other.name) for other in self._children())
         return Known(
             well=well,
             elsewhere=self._hands.has_another_node(child.name),
             # A room's own cell is never alone: a cell that many rooms share answers for its room.
-            alone=not serving and not is_seat(child.name),
+            alone=not serving and not is_own(child.name),
             group_paused=bool(group),
         )
 

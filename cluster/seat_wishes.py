@@ -29,7 +29,7 @@ class SeatWishes:
         self._plan = plan or PlanKeeper(membership)
         self._named = tuple(actor_id("room", room) for room in settings.isolated_rooms)
         self._most = settings.most_isolated
-        self.every_room = settings.isolation == "process"
+        self.every_room = settings.isolation != "cell"
         """Whether every room gets a process with its first activity."""
         self._told_full = False
 

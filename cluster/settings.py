@@ -91,13 +91,18 @@ class Settings(BaseModel):
     needed, since each is synced by itself. Unset: as many as cells. On Cassandra: groups that move from cell to cell as
     a whole; unset: 64."""
 
-    isolation: Literal["cell", "process"] = "cell"
-    """`cell`: rooms share the cells. `process`: every room gets a process, a named Ray actor, of its own, once it is used."""
+    isolation: Literal["cell", "rooms", "process"] = "cell"
+    """`cell`: rooms and sessions share the cells. `rooms`: every room gets a process, a named Ray actor, of its own, once it is used.
+    `process`: so do the sessions of every device, when it says `hello`. [The price](literal-shape.md) of that."""
     isolated_rooms: tuple[str, ...] = ()
     """Rooms (ids) that have a process, a named Ray actor, and a database file of their own whatever `isolation` says. `warbler isolate`
     does the same for one room while the server runs."""
     most_isolated: int = Field(default=50, ge=0, le=1000)
     """Rooms that may have a process of their own at once; each takes about 140 MB. Further ones share the cells."""
+    most_isolated_sessions: int = Field(default=50, ge=1, le=1000)
+    """Devices that may have a process of their own at once, under `isolation = "process"`. Further ones are turned away with a retry time."""
+    session_process_seconds: Seconds = 60.0
+    """How long the process of a device that has gone is kept for its return."""
 
     # --- accounts ---
 

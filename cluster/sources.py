@@ -8,18 +8,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from actors.chat_cell import ChatCell
 from actors.ports import Verdicts
 from actors.runtime.links import Links
 from cluster.loop_lag import LoopLag
-from cluster.stores import LifeStore
-from gateway.auth.passwords import Passwords
-from gateway.counters import Counters
-from gateway.front import Front
-from gateway.metrics import HttpCounters, Source
 from ml.rules import Rules
+
+if TYPE_CHECKING:  # a cell without doors has none of these
+    from cluster.stores import LifeStore
+    from gateway.auth.passwords import Passwords
+    from gateway.counters import Counters
+    from gateway.metrics import HttpCounters, Source
 
 
 class Parts(NamedTuple):
@@ -32,12 +33,24 @@ class Parts(NamedTuple):
     lag: LoopLag
 
 
-def cell_sources(parts: Parts, front: Callable[[], Front], http: HttpCounters, passwords: Passwords) -> dict[str, Source]:
+class Listener(Protocol):
+    """A listener, or what stands in its place."""
+
+    @property
+    def counters(self) -> Counters:
+        """What it counts."""
+
+    @property
+    def sockets(self) -> int:
+        """Sockets now."""
+
+
+def cell_sources(parts: Parts, front: Callable[[], Listener], http: HttpCounters, passwords: Passwords) -> dict[str, Source]:
     """All rows of `gateway.metrics.TABLE`."""
     return {**_door_sources(front, http, passwords), **_core_sources(parts), **_store_sources(parts.store), **_process_sources(parts.lag)}
 
 
-def _door_sources(front: Callable[[], Front], http: HttpCounters, passwords: Passwords) -> dict[str, Source]:
+def _door_sources(front: Callable[[], Listener], http: HttpCounters, passwords: Passwords) -> dict[str, Source]:
     def counters() -> Counters:
         return front().counters
 

@@ -28,7 +28,7 @@ from cluster.partings import AGAIN_S, Partings
 from cluster.plan_keeper import PlanKeeper
 from cluster.problems import StartProblem, in_short
 from cluster.restarting import Restarting
-from cluster.seat_names import is_seat
+from cluster.seat_names import is_own
 from cluster.successions import Successions
 from gateway.logs import event_log
 
@@ -161,7 +161,7 @@ class Supervisor:
     def _runnable(self) -> tuple[str, ...]:
         """The wanted names without those that are off. One that many rooms share is kept in any case: nobody else would serve."""
         off = set(self.plan.plan.off)
-        shared = [name for name in self._wanted if not is_seat(name)]
+        shared = [name for name in self._wanted if not is_own(name)]
         if shared and off >= set(shared):
             off.discard(shared[0])
         return tuple(name for name in self._wanted if name not in off)
@@ -192,8 +192,8 @@ class Supervisor:
         """Raises `StartProblem` where there is no such cell, or nobody else serves."""
         if name not in self.children:
             raise StartProblem(f"{name} is not a cell; `warbler status` names them.")
-        others = [child for child in self.children.values() if not is_seat(child.name) and child.name != name]
-        if not is_seat(name) and not await settled(others):
+        others = [child for child in self.children.values() if not is_own(child.name) and child.name != name]
+        if not is_own(name) and not await settled(others):
             raise StartProblem(f"{name} is the last cell that serves; `warbler down` ends the server.")
 
     async def gone(self, name: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from actors.runtime.restarts import RestartPolicy
-from cluster.seat_names import is_seat
+from cluster.seat_names import is_seat, is_session
 
 Restart = Literal["permanent", "transient", "temporary"]
 Strategy = Literal["one for one", "one for all"]
@@ -61,7 +61,7 @@ SOON = BackOff(free=3, window_s=300.0, first_s=1.0, longest_s=30.0)
 RAYS = BackOff(free=10, window_s=300.0, first_s=1.0, longest_s=30.0)
 """Ray starts it again at once, always: it waits by itself, and only where it does not stay."""
 OFTEN = Limit(ends=10, window_s=300.0, hold_s=300.0)
-OWN_CELL, LOOPS = "room's own cell", "own loops"
+OWN_CELL, DEVICE_CELL, LOOPS = "room's own cell", "device's own cell", "own loops"
 
 TREE = Part("ray", "temporary", None, None, (), "`warbler up` starts it anew", (
     Part("supervisor", "permanent", RAYS, OFTEN, ("wait",), "cells go on; it adopts them", (
@@ -73,11 +73,14 @@ TREE = Part("ray", "temporary", None, None, (), "`warbler up` starts it anew", (
             Part("desk", "permanent", None, ACTOR, ("pause",), "refused with a retry time"),
             Part("routes", "permanent", None, ACTOR, ("pause",), "rooms ask again until it is back"),
             Part("edge", "permanent", None, ACTOR, ("pause",), "its clients pull when told heads"),
+            Part("lines", "permanent", None, ACTOR, ("pause",), "its clients connect again"),
+            Part("host", "permanent", None, ACTOR, ("pause",), "its clients connect again"),
             Part("session", "temporary", None, None, (), "its client connects again"),
         )),
         Part("successor", "temporary", None, None, (), "the cell that it was to replace goes on"),
         Part("leaving cell", "temporary", None, None, (), "the others take what was left in it"),
         Part(OWN_CELL, "transient", SOON, OFTEN, ("elsewhere", "pause"), "a cell has its room"),
+        Part(DEVICE_CELL, "transient", SOON, OFTEN, ("elsewhere", "pause"), "its client connects again"),
     )),
     Part("switch", "permanent", None, None, (), "calls of programs wait, and go on"),
 ))  # fmt: skip
@@ -96,7 +99,7 @@ PARTS = {part.name: part for _, part in walk()}
 
 def part_of(cell: str) -> Part:
     """The part that a cell of this name is."""
-    return PARTS[OWN_CELL] if is_seat(cell) else PARTS["cell"]
+    return PARTS[OWN_CELL if is_seat(cell) else DEVICE_CELL if is_session(cell) else "cell"]
 
 
 def actor_limits() -> dict[str, RestartPolicy]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cluster.tree import LOOPS, OWN_CELL, BackOff, Limit, Part, part_of, walk
+from cluster.tree import DEVICE_CELL, LOOPS, OWN_CELL, BackOff, Limit, Part, part_of, walk
 
-CELLS = ("cell", "successor", "leaving cell", OWN_CELL)
+CELLS = ("cell", "successor", "leaving cell", OWN_CELL, DEVICE_CELL)
 """Parts that are cells: each of these stands in the tree by its own name."""
 
 

@@ -14,6 +14,7 @@ from cluster import plan_steps as steps
 from cluster.hands import Hands
 from cluster.plan import SWITCH, Plan, Task, What
 from cluster.problems import StartProblem, in_short
+from cluster.seat_names import is_session
 from cluster.supervisor import Supervisor
 
 LOOK_S = 0.2
@@ -78,6 +79,8 @@ class Upkeep:
     async def _replaced(self, part: str, task: Task) -> str:
         if part == SWITCH:
             return "switch: replaced" if await self._hands.renew_switch() else ""
+        if is_session(part) and part not in self._supervisor.children:
+            return ""  # its device has gone meanwhile
         await self._supervisor.replace(part, task.lives.get(part, ""))
         return f"{part}: replaced"
 

@@ -86,25 +86,24 @@ def server_on_ray(plan: Plan, folder: Path, cells: int, *, core: int | None = SE
         data = Path(name)
         accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX, cells=cells)]
         began = time.perf_counter()
-        _warbler("up", "--data", name, "--port", "0", "--cells", str(cells), "--detach", core=core)
+        run_warbler("up", "--data", name, "--port", "0", "--cells", str(cells), "--detach", core=core)
         try:
             ready_s = time.perf_counter() - began
-            status = json.loads(_warbler("status", "--data", name, "--json"))
+            status = json.loads(run_warbler("status", "--data", name, "--json"))
             pids = tuple(int(cell["pid"]) for cell in status["cells"])
             instance = ray_instance.running(Settings(data=data))
             beside = [pid for pid in session_members(instance.session) if pid not in pids] if instance is not None else []
             target = Target((status["url"].rstrip("/"),), pids, tuple(beside), data, ready_s)
             yield Side(target, WarblerDialect(accounts))
         finally:
-            _warbler("down", "--data", name)
+            run_warbler("down", "--data", name)
 
 
-def _warbler(*arguments: str, core: int | None = None) -> str:
-    """Run a command to its end; its standard output."""
+def run_warbler(*arguments: str, core: int | None = None, **variables: str) -> str:
+    """Run a command to its end; its standard output. Raises `LoadError` where it fails."""
+    command = [sys.executable, "-m", "cluster.cli", *arguments]
     with on_core(core):
-        done = subprocess.run(
-            [sys.executable, "-m", "cluster.cli", *arguments], capture_output=True, text=True, check=False, env={**os.environ, **UNLIMITED}
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **UNLIMITED, **variables})
     if done.returncode != 0:
         raise LoadError(f"warbler {arguments[0]} failed: {(done.stderr or done.stdout).strip()}")
     return done.stdout

@@ -10,7 +10,7 @@ from actors.errors import ChatError, Overloaded, Unavailable, Unknown
 from cluster.calls import check_address, refusal, refused, repeat_of
 
 
-@pytest.mark.parametrize("address", ["room:9f2c", "session:cell-1-5be0a3c2~1f"])
+@pytest.mark.parametrize("address", ["room:9f2c", "session:cell-1-5be0a3c2~1f", "session:session:anna.k3jd-5be0a3c2~1"])
 def test_rooms_and_sessions_have_addresses(address: str) -> None:
     assert check_address(address) == address
 

@@ -13,21 +13,16 @@ import pytest
 
 from actors.events import Notice
 from gateway.client import Client
-from tests.kit.program import Program, Talkers
-from tests.kit.ray_server import LIMIT_S, Server
+from tests.kit.program import Talkers, talkers_on
+from tests.kit.ray_server import LIMIT_S
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talkers]:
-    server = Server(tmp_path_factory.mktemp("handles"))
-    server.up()
-    program = Program(server)
-    yield Talkers(server, program)
-    program.end()
-    server.run("down")
-    assert server.processes() == []
+    with talkers_on(tmp_path_factory.mktemp("handles")) as talkers:
+        yield talkers
 
 
 def test_ray_get_wait_and_tasks_take_what_a_room_answers(scene: Talkers) -> None:

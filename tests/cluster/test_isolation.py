@@ -10,21 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.program import Program, Talkers
-from tests.kit.ray_server import LIMIT_S, Server
+from tests.kit.program import Talkers, talkers_on
+from tests.kit.ray_server import LIMIT_S
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def talkers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talkers]:
-    server = Server(tmp_path_factory.mktemp("isolation"))
-    server.up()
-    program = Program(server)
-    yield Talkers(server, program)
-    program.end()
-    server.run("down")
-    assert server.processes() == []
+    with talkers_on(tmp_path_factory.mktemp("isolation")) as found:
+        yield found
 
 
 def until_home_is(talkers: Talkers, room: str, prefix: str, *, not_life: str = "", posted: int) -> int:

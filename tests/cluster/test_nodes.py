@@ -13,6 +13,7 @@ from cluster.nodes import (
     Node,
     WantedCell,
     check_machines,
+    labels_of,
     may_take,
     place_seat,
     roles_of,
@@ -83,6 +84,13 @@ def test_cells_of_single_rooms_are_spread_over_nodes_for_chat_and_can_be_reached
         ("id1", "a", ("room",)),
         ("id2", "b", ("room",)),
     }
+
+
+def test_the_cell_of_a_device_is_placed_as_that_of_a_room_is_and_hosts_sessions_alone() -> None:
+    placed = place_seat("session:anna.1", None, [node(1, zone="a"), node(3, roles="gpu")])
+    assert placed is not None
+    assert (placed.node, placed.zone, placed.labels) == ("id1", "a", ("session",))
+    assert [labels_of(name) for name in ("room:9f2c", "session:anna.1", "cell-1")] == [("room",), ("session",), ("edge", "chat")]
 
 
 def test_the_cell_of_a_room_stays_where_it_is_and_moves_only_when_its_node_is_gone() -> None:

@@ -45,7 +45,7 @@ def test_named_rooms_get_seats_once_there_is_a_view_and_keep_them(make: Make) ->
 
 
 def test_every_active_room_gets_a_seat_where_all_are_to_and_no_more_than_allowed(make: Make) -> None:
-    wishes = make(isolation="process", most_isolated=3)
+    wishes = make(isolation="rooms", most_isolated=3)
     wishes.see_to(["room1"])
     wishes.see_to(["room1", "room2", "room3", "room4"])
     assert wishes.names() == ("room:room1", "room:room2", "room:room3")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.runtime.restarts import Restarts
-from cluster.tree import ACTOR, OWN_CELL, PARTS, actor_limits, part_of, walk
+from cluster.tree import ACTOR, DEVICE_CELL, OWN_CELL, PARTS, actor_limits, part_of, walk
 from tests.kit.chat import Town
 
 
@@ -28,3 +28,4 @@ def test_an_actor_is_left_alone_just_when_its_limit_says_so() -> None:
 def test_a_cell_is_found_by_its_name() -> None:
     assert part_of("cell-1") is PARTS["cell"]
     assert part_of("room:9f2c") is PARTS[OWN_CELL]
+    assert part_of("session:anna.1") is PARTS[DEVICE_CELL]

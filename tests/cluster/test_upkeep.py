@@ -94,3 +94,16 @@ def test_where_all_cells_would_be_off_the_first_one_runs_all_the_same(tmp_path: 
         await town.stop()
 
     play(tmp_path, scenario)
+
+
+def test_a_roll_leaves_out_the_cells_of_devices_that_have_gone_meanwhile(tmp_path: Path) -> None:
+    async def scenario(folder: Path) -> None:
+        town = Town(folder, 2)
+        await town.until_settled()
+        town.machine.empties_at_once = True
+        town.upkeep.begin("roll", ["cell-1", "session:anna.1", "cell-2"])
+        story = await town.until_over()
+        assert (story["problem"], story["lines"]) == ("", ["switch: replaced", "cell-1: replaced", "cell-2: replaced"])
+        await town.stop()
+
+    play(tmp_path, scenario)

@@ -12,6 +12,7 @@ from actors import commands as c
 from actors import events as e
 from actors.chat_cell import ChatCell, Edges
 from actors.kinds import wire_messages
+from actors.lines import Apart
 from actors.messages.user import Grant, LogIn, Register
 from actors.ports import AllowAll, Payload, Verdicts
 from actors.room import Room
@@ -146,10 +147,10 @@ class Host:
     def __init__(self, town: Town, life: str) -> None:
         self.store = MemoryStore(town.disk, life, soon=town.clock.soon)
         self.reports: list[tuple[Any, ...]] = []
-        edges = Edges(encode, frame, read_token, town.verdicts, town.limits, 10_000)
+        edges = Edges(encode, frame, read_token, town.verdicts, town.limits, 10_000, apart=town.apart)
         self.chat = ChatCell(life, town.clock, self.store, edges, lambda *what: self.reports.append(what))
         self.cell = self.chat.cell
-        self.sessions = self.chat.sessions
+        self.sessions = self.chat.entrance
         self.links: Links = town.network.join(life, self.cell, link_version=town.link_versions.get(life, LINK_VERSION))
         self.chat.connect(self.links)
 
@@ -175,7 +176,10 @@ class Town:
         verdicts: Verdicts | None = None,
         limits: SessionLimits = GENEROUS,
         link_versions: Mapping[str, int] | None = None,
+        apart: Apart | None = None,
     ) -> None:
+        """`apart`: sessions live in cells of their own, which the test starts by `start_session`."""
+        self.apart = apart
         self.link_versions = link_versions or {}
         """Life -> what it speaks, where that is not the present version."""
         self.clock = Clock()
@@ -189,13 +193,13 @@ class Town:
             self.hosts[life] = Host(self, life)
         self.place({slot: list(self.hosts)[slot % len(self.hosts)] for slot in range(SLOTS)})
 
-    def place(self, owners: dict[int, str]) -> None:
+    def place(self, owners: dict[int, str], *, draining: str = "") -> None:
         """A new view: these lives own these slots."""
         lives = list(self.hosts)
         version = (self.view.version if self.view else 0) + 1
         before = self.view
         groups = [lives.index(owners[slot]) for slot in range(SLOTS)]
-        self.view = make_view(version, lives, groups, before)
+        self.view = make_view(version, lives, groups, before, (draining,) if draining else ())
         for host in self.hosts.values():
             host.adopt(self.view)
         self.clock.run()
@@ -208,13 +212,18 @@ class Town:
         host.store.crash()
         self.disk.seal(life)
 
-    def start(self, life: str) -> Host:
-        """A new life of a cell, without slots."""
+    def start(self, life: str, *, draining: str = "") -> Host:
+        """A new life of a cell, without slots. `draining`: a life that is to be emptied meanwhile."""
         assert self.view is not None
         owners = {slot: self.view.owner(slot) or life for slot in range(SLOTS)}
         self.hosts[life] = Host(self, life)
-        self.place(owners)
+        self.place(owners, draining=draining)
         return self.hosts[life]
+
+    def empty(self, life: str) -> None:
+        """The view says that this life is to be emptied."""
+        assert self.view is not None
+        self.place({slot: self.view.owner(slot) or life for slot in range(SLOTS)}, draining=life)
 
     def move(self, slots: Iterable[int], to: str) -> bool:
         """A hand-over between living cells: the old owner stops intake and flushes first. False where it did not in time."""
@@ -277,11 +286,11 @@ class Town:
         self.clock.run()
 
 
-def make_view(version: int, lives: list[str], groups: list[int], before: View | None) -> View:
-    """A view in which slot i belongs to lives[groups[i]]; epochs move where owners do."""
-    cells = tuple(CellInfo(life, life) for life in lives)
+def make_view(version: int, lives: list[str], groups: list[int], before: View | None, draining: tuple[str, ...] = ()) -> View:
+    """A view in which slot i belongs to lives[groups[i]]; epochs move where owners do. The name of a cell is what stands before a "#" in its life."""
+    cells = tuple(CellInfo(life, life.partition("#")[0]) for life in lives)
     epochs = []
     for slot, index in enumerate(groups):
         same = before is not None and before.owner(slot) == lives[index]
         epochs.append(before.epoch(slot) if before is not None and same else version)
-    return View(version, cells, tuple(groups), tuple(epochs))
+    return View(version, cells, tuple(groups), tuple(epochs), draining=draining)

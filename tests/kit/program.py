@@ -6,6 +6,8 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,18 @@ class Program:
         assert self.process.stdin is not None
         self.process.stdin.close()
         assert self.process.wait(30) == 0
+
+
+@contextmanager
+def talkers_on(folder: Path) -> Iterator[Talkers]:
+    """A server with two people and a program, to their end; no process is left."""
+    server = Server(folder)
+    server.up()
+    program = Program(server)
+    yield Talkers(server, program)
+    program.end()
+    server.run("down")
+    assert server.processes() == []
 
 
 class Talkers:
