@@ -83,7 +83,7 @@ class Asking:
                 else:
                     self.fail(0, ChatError("beyond_head", room=room, head=head))
 
-        run_aside(head_for(self._ctx, self._places, self._user, room), answered)
+        run_aside(head_for(self._ctx, self._places, self._user, room, seq), answered)
 
     # --- pages -------------------------------------------------------------------------------------------------------
 

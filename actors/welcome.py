@@ -8,6 +8,7 @@ from actors.commands import MAX_BODY_BYTES, MAX_UNANSWERED
 from actors.errors import ChatError, Unavailable
 from actors.events import Page, RoomInfo, Welcome
 from actors.messages.delivery import EntryPage, ReadHeads, ReadPage
+from actors.messages.room import History
 from actors.messages.session import Attached
 from actors.messages.user import FindRoom
 from actors.places import Places
@@ -36,14 +37,19 @@ async def heads_of(ctx: Context, places: Places, rooms: Sequence[str]) -> dict[s
     return found
 
 
-async def head_for(ctx: Context, places: Places, user: str, room: str) -> int:
-    """Where a room of the user's list stands. `no_such_room` for others: who is no member is not told of it."""
+async def head_for(ctx: Context, places: Places, user: str, room: str, seq: int) -> int:
+    """Where a room of the user's list stands, at least whether it has come to `seq`. `no_such_room` for others: who is no member is not
+    told of it."""
     await ctx.ask(actor_id("user", user), FindRoom(room))
     life = places.life_for(actor_id("room", room))
     if life is None:
         raise Unavailable(retry_after=0.5)
     answer = await ctx.ask(pinned_id("desk", life), ReadHeads([room]), timeout=3.0)
-    return answer.heads[0]
+    if answer.heads[0] >= seq:
+        return answer.heads[0]
+    # Pages show entries of a commit that is still under way in the room: whoever was shown them there may acknowledge them here.
+    page = await ctx.ask(actor_id("room", room), History(user, seq - 1, None, 1))
+    return page.head
 
 
 def with_heads(rooms: Sequence[RoomInfo], heads: dict[str, tuple[int, int]]) -> list[RoomInfo]:

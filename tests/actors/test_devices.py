@@ -11,9 +11,12 @@ from actors import events as e
 from actors.errors import ChatError
 from actors.messages.user import CheckToken, Grant, LogIn, LogOut, Refresh, SetProfile
 from actors.runtime.actor import actor_id
-from actors.store.rows import CursorRow, DeviceRow, ReadRow
+from actors.runtime.ring import slot_of
+from actors.store.rows import CursorRow, DeviceRow, EntryRow, ReadRow
+from actors.store.store import Commit
 from tests.kit import scene
 from tests.kit.chat import Device, Town, read_token
+from tests.kit.memory import MemoryStore
 from tests.kit.scene import request, rows, say, user_on
 
 BIG = "x" * 16_000
@@ -41,6 +44,20 @@ def test_a_position_in_a_room_that_was_not_shown_here_is_looked_up() -> None:
     town.settle(10.0)
     assert bob.of(e.Failed) == []
     assert [(row.device, row.seq) for row in rows(town, CursorRow, "bob")] == [("bobd1", 1)]
+
+
+@pytest.mark.parametrize("kind", [c.Ack, c.Read])
+def test_what_a_page_has_shown_of_a_commit_that_is_under_way_in_the_room_is_not_refused(kind: type[c.Command]) -> None:
+    town, _, bob, room = pair()
+    host = scene.host_of(town, "room", room)
+    entry = EntryRow(room, 2, 0, "ann", "annd1", 1, f"{1:024x}", "text", "durable, and its room does not know")
+    MemoryStore(town.disk, host.chat.life).commit(Commit(slot_of(actor_id("room", room)), [entry]))
+    bob.say(kind(room=room, seq=2))
+    town.settle(10.0)
+    assert bob.of(e.Failed) == []
+    bob.say(kind(room=room, seq=3))
+    town.settle(10.0)
+    assert [(answer.code, answer.fields["head"]) for answer in bob.of(e.Failed)] == [("beyond_head", 1)]
 
 
 def test_the_devices_of_one_account_each_see_what_the_others_send_and_have_read() -> None:
