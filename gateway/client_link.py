@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 
 from actors.closing import REPLACED
 from actors.errors import ChatError
-from gateway.client_edges import edges_of, sorted_out
+from gateway.client_edges import edges_of, sorted_out, told_to_wait_s
 from gateway.client_moves import Mover
 from gateway.client_talk import Talk
 
@@ -88,7 +88,8 @@ class Link:
         try:
             socket = await self._first_that_answers()
         except InvalidStatus as error:
-            return _wait_after_status(error)
+            # told in whole seconds: each a little later, so that those who were told the same do not come at once
+            return _wait_after_status(error) + self._chance.random()
         except InvalidURI as error:
             raise ClientClosed(0, str(error)) from error
         except (OSError, InvalidHandshake, TimeoutError):
@@ -215,5 +216,4 @@ def _wait_after_status(error: InvalidStatus) -> float:
     status = error.response.status_code
     if status < 500 and status not in _RETRIED_STATUS:
         raise ClientClosed(status, error.response.reason_phrase) from error
-    text = error.response.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() else 0.0
+    return told_to_wait_s(error)

@@ -8,10 +8,11 @@ import time
 from collections.abc import Awaitable, Callable
 
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from actors import events as e
 from actors.errors import ChatError
+from gateway.client_edges import told_to_wait_s
 from gateway.client_talk import Talk, decode_event, error_of
 
 QUIET_LIMIT_S = 5.0
@@ -71,6 +72,8 @@ class Mover:
         """The welcomed connection; or the seconds to wait before the next attempt."""
         try:
             socket = await self._dial(url)
+        except InvalidStatus as refusal:
+            return told_to_wait_s(refusal)
         except (OSError, InvalidHandshake, InvalidURI, TimeoutError):
             return 0.0
         try:

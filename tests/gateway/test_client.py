@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from actors.closing import BAD_TOKEN, LOGGED_OUT, REPLACED
 from gateway.client import ChatError, Client, ClientClosed, FileState, MemoryState
-from gateway.client_link import GHOST_S, is_ghost
+from gateway.client_link import GHOST_S, Link, is_ghost
+from gateway.client_state import Saved
+from gateway.client_talk import Talk
 from tests.kit.live import Live, token, with_live
 
 
@@ -272,3 +276,19 @@ def test_a_program_that_looks_away_for_a_while_misses_nothing() -> None:
             assert await texts(bob, 1500) == [(number + 2, f"m{number}") for number in range(1500)]
 
     with_live(main)
+
+
+def test_a_connection_that_is_refused_with_a_time_is_not_tried_again_before_it() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            talk = Talk(Saved(), from_first=False, agent="test", chance=random.Random(1))
+            link = Link(f"ws://127.0.0.1:{port}/ws", "token", talk, tls=None, chance=random.Random(1))
+            assert 7.0 < await link._connection() < 8.0
+
+    uvloop.run(main())
