@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from actors.chat_cell import ChatCell
 from actors.session_ports import Tickets
+from cluster.interpreter import let_threads_in
 from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
 from cluster.settings import Settings
@@ -88,6 +89,9 @@ class Doors:
             max_connections=settings.max_connections,
             max_connections_per_address=settings.max_connections_per_address,
             admit=doorkeeper.admit,
+            share=settings.arrivals_share,
+            most_waiting=settings.arrivals_waiting,
+            on_crowd=let_threads_in,
         )
         self.port = 0
         """The public port; 0 while the doors are closed."""

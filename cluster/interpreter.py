@@ -5,13 +5,23 @@ from __future__ import annotations
 import gc
 import sys
 
-YOUNG = 50_000
-"""New containers before the youngest are looked at. The default of 700 costs a tenth of a busy cell's CPU."""
-MIDDLE, OLD = 20, 100
+YOUNG = 10_000
+"""New containers before the youngest are looked at. The default of 700 costs a tenth of a busy cell's CPU; 50,000 stopped the loop
+for 20 to 50 ms at a time while many connections were made."""
+MIDDLE, OLD = 100, 100
 """Rounds of the younger before the older are looked at."""
 SWITCH_S = 0.02
 """After so long a thread that waits for the interpreter makes the running one stop. A turn of the loop is shorter, and lets the
 others in at its end; the default of 5 ms cuts turns in two where cells share a core (measured there: a tenth of the CPU)."""
+
+CROWDED_SWITCH_S = 0.001
+"""The same while a crowd comes in. The loop does not rest then: it gives the interpreter away at the end of a turn and has it back
+before a waiting thread, on the same core, could take it. A commit takes it several times."""
+
+
+def let_threads_in(crowded: bool) -> None:
+    """The loop has more to do than it should do at once, or no longer."""
+    sys.setswitchinterval(CROWDED_SWITCH_S if crowded else SWITCH_S)
 
 
 def settle_interpreter() -> None:

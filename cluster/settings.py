@@ -57,9 +57,14 @@ class Settings(BaseModel):
     """URL at which clients find one cell where a proxy stands before them, such as `https://{cell}.chat.example` or
     `https://chat.example:{port}`. Unset: their ports are named by `host`, where that is one address and neither
     `public_url` is set nor a proxy is trusted; else clients are led to no cell, and not asked to move for balance."""
-    arrivals_per_second: float = Field(default=200.0, gt=0, le=1_000_000)
+    arrivals_per_second: float = Field(default=2000.0, gt=0, le=1_000_000)
     """Logins over WebSocket that one cell lets in each second over time; half a second's worth at once. Others are told when to
     come again; devices that come back or were asked to move come first."""
+    arrivals_share: float = Field(default=0.4, gt=0, le=1)
+    """Newcomers (TLS handshakes, first requests, logins) wait while a cell's loop is busy for more than this part of the time, with
+    chat and with them; 100 steps a second are taken however busy it is."""
+    arrivals_waiting: int = Field(default=4096, ge=1, le=1_000_000)
+    """Newcomers that wait in one cell at most. Further ones are turned away with a retry time."""
     drain_seconds: Seconds = 10.0
     """Over what time a cell that is to end spreads its clients' moves."""
     cert: Path | None = None

@@ -26,8 +26,9 @@ from actors.commands import Command
 from actors.errors import ChatError, Overloaded
 from actors.events import Event, Failed, Welcome
 from actors.ports import SessionHandle
-from gateway.connection_flow import BY_BACKLOG, BY_SESSION, HIGH_WATER_BYTES, Flow
+from gateway.connection_flow import BY_BACKLOG, BY_ENTRANCE, BY_SESSION, HIGH_WATER_BYTES, Flow
 from gateway.connection_upgrade import answer, open_protocol, opening_protocol
+from gateway.entrance import kind_of
 from gateway.hub import Hub
 from gateway.protocol import Dialogue, State
 from gateway.wire import NotUtf8, encode, frame_text
@@ -35,7 +36,7 @@ from gateway.wire import NotUtf8, encode, frame_text
 HELLO_TIMEOUT_S = 10.0
 """From the connection to `hello`."""
 OPENING_TIMEOUT_S = 30.0
-"""From `hello` to `welcome`: the server's own time."""
+"""From `hello` to the end of its wait at the entrance, and from there to `welcome`: the server's own time."""
 PING_INTERVAL_S = 25.0
 """Between pings; each connection draws each interval within a fifth of it."""
 MISSED_PINGS = 2
@@ -302,14 +303,28 @@ class Connection(Flow):
                 self._refuse_command(command)
 
     def _open_session(self, hello: Command) -> None:
+        entrance = self._hub.entrance
+        if entrance.takes():
+            self._admit(hello)
+        elif entrance.wait(kind_of(hello), self._admit, hello):
+            self._pause(BY_ENTRANCE)
+            self._hub.wheel.move(self, OPENING_TIMEOUT_S)
+        else:
+            self._refuse_opening(Overloaded(retry_after=entrance.retry_after_s()))
+
+    def _admit(self, hello: Command) -> bool:
+        if not self._open:  # gone while it waited
+            return False
+        self._unpause(BY_ENTRANCE)
         try:
             self._hub.admit(hello)
             session = self._session = self._hub.sessions.open(self, self._address)
         except ChatError as error:
             self._refuse_opening(error)
-            return
+            return True
         self._hub.wheel.move(self, OPENING_TIMEOUT_S)
         session.offer(hello)
+        return True
 
     def _refuse_command(self, command: Command) -> None:
         error = Overloaded(retry_after=0.5)

@@ -27,7 +27,7 @@ MAX_TURN_BYTES = 256 * 1024
 """Bytes for one socket in one turn of the loop above which a session should no longer push."""
 
 # why reading is stopped: bits of `_pauses`
-BY_SESSION, BY_BACKLOG, _WAKING = 1, 2, 4
+BY_SESSION, BY_BACKLOG, _WAKING, BY_ENTRANCE = 1, 2, 4, 8
 
 
 class Flow(asyncio.Protocol):

@@ -1,12 +1,15 @@
 """The public port: reads a request head, within bounds, and hands the transport on, to a WebSocket connection or to HTTP.
 
 Beyond its bounds: a connection too many, in all or from one address, is answered with 503 and ended; a head that is too
-long with 431; one that takes too long is ended without an answer.
+long with 431; one that takes too long is ended without an answer. First requests wait at the entrance (`gateway.entrance`) where
+many come at once; one that finds no place there, or waits too long, is answered with 503. What operators and balancers ask
+(`AT_ONCE`) waits for nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Container, Sequence
@@ -20,6 +23,7 @@ from gateway.admission import Admission
 from gateway.connection import Connection, peer_of
 from gateway.connection_upgrade import PATH
 from gateway.counters import Counters
+from gateway.entrance import MOST_WAITING, REQUEST, SHARE, Entrance
 from gateway.http_side import App, HttpSide
 from gateway.hub import Hub
 from gateway.loop_clock import LoopClock
@@ -30,6 +34,8 @@ MAX_HEAD_BYTES = 16 * 1024
 """Request line and headers together."""
 HEAD_TIMEOUT_S = 10.0
 """From the connection to the end of the head; for a TLS handshake before it, the same again."""
+WAIT_S = 10.0
+"""How long a first request waits for its turn; clients give up in about that time."""
 TLS_SHUTDOWN_S = 5.0
 """For the end of a TLS connection."""
 CLOSE_WAIT_S = 5.0
@@ -42,14 +48,15 @@ LISTEN_BACKLOG = 2048
 _END_OF_HEAD = b"\r\n\r\n"
 _WEBSOCKET = re.compile(rb"GET " + re.escape(PATH.encode()) + rb"(?:\?[^ ]*)? HTTP/1\.1\r\n")
 _UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
-_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+AT_ONCE = re.compile(rb"GET /(?:healthz|metrics) ")
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: %d\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Door(Entering):
     """A connection that has not yet shown what it is: it is counted, and its request head is read."""
 
-    __slots__ = ("_entered", "_head", "_http", "_hub", "_peer", "_transport", "slot")
+    __slots__ = ("_entered", "_head", "_http", "_hub", "_peer", "_transport", "_waits", "slot")
 
     def __init__(self, hub: Hub, http: HttpSide) -> None:
         super().__init__()
@@ -59,6 +66,8 @@ class Door(Entering):
         self._peer = ""
         # whether it counts against the bounds
         self._entered = False
+        # whether its head is there and waits for its turn
+        self._waits = False
         # None before the connection is made, which with TLS is after its handshake
         self._transport: asyncio.Transport | None = None
         self.slot = -1
@@ -90,17 +99,23 @@ class Door(Entering):
         if self._entered:
             self._hub.wheel.move(self, HEAD_TIMEOUT_S)
         elif not self.enter(peer_of(transport)):
-            self._end_with(_BUSY)
+            self._refuse()
 
     def data_received(self, data: bytes) -> None:
         """One more piece of the head."""
         if self._entered:
             self._head += data
-            self._look()
+            if not self._waits:
+                self._look()
+            elif len(self._head) > 2 * MAX_HEAD_BYTES and self._transport is not None:
+                self._transport.pause_reading()
 
     def on_time(self) -> float:
-        """The head, or the TLS handshake before it, did not come in time."""
-        self.abort()
+        """The head, or the TLS handshake before it, did not come in time, or its turn did not."""
+        if self._waits:
+            self._refuse()
+        else:
+            self.abort()
         return 0.0
 
     def abort(self) -> None:
@@ -117,12 +132,24 @@ class Door(Entering):
     def _look(self) -> None:
         stop = self._head.find(_END_OF_HEAD)
         if 0 <= stop <= MAX_HEAD_BYTES - len(_END_OF_HEAD):
-            head = bytes(self._head)
-            stop += len(_END_OF_HEAD)
-            self._hand_on(head[:stop], head[stop:])
+            self._take_turn(stop + len(_END_OF_HEAD))
         elif stop >= 0 or len(self._head) > MAX_HEAD_BYTES:
             self._hub.counters.refused += 1
             self._end_with(_TOO_LONG)
+
+    def _take_turn(self, stop: int) -> None:
+        entrance = self._hub.entrance
+        if AT_ONCE.match(self._head) or entrance.takes():
+            self._hand_on(stop)
+        elif entrance.wait(REQUEST, self._hand_on, stop):
+            self._waits = True
+            self._hub.wheel.move(self, WAIT_S)
+        else:
+            self._hub.counters.refused += 1
+            self._refuse()
+
+    def _refuse(self) -> None:
+        self._end_with(_BUSY % math.ceil(self._hub.entrance.retry_after_s()))
 
     def _end_with(self, answer: bytes) -> None:
         transport = self._transport
@@ -130,11 +157,14 @@ class Door(Entering):
             transport.write(answer)
             transport.close()
 
-    def _hand_on(self, head: bytes, rest: bytes) -> None:
+    def _hand_on(self, stop: int) -> bool:
         transport = self._transport
-        if transport is None:
-            return
+        if transport is None or not self._entered or transport.is_closing():
+            return False
         self._leave_door()
+        if self._waits:
+            transport.resume_reading()
+        head, rest = bytes(self._head[:stop]), bytes(self._head[stop:])
         if _WEBSOCKET.match(head) and _UPGRADE.search(head):
             connection = Connection(self._hub)
             transport.set_protocol(connection)
@@ -147,6 +177,7 @@ class Door(Entering):
             transport.set_protocol(http)
             http.connection_made(transport)
             http.data_received(head + rest)
+        return True
 
     def _leave_door(self) -> None:
         self._entered = False
@@ -168,13 +199,17 @@ class Front:
         max_connections: int = 200_000,
         max_connections_per_address: int = 2_000,
         admit: Callable[[Command], None] = lambda hello: None,
+        share: float = SHARE,
+        most_waiting: int = MOST_WAITING,
+        on_crowd: Callable[[bool], None] = lambda crowded: None,
     ) -> None:
         """`app`: the ASGI application. `trusted_proxies`: CIDR texts; raises `ValueError` for one that is none.
-        `admit`: raises `ChatError` for a `hello` that is to come later."""
+        `admit`: raises `ChatError` for a `hello` that is to come later. `share`, `most_waiting`, `on_crowd`: see `gateway.entrance`."""
         proxies = Proxies(trusted_proxies)
         admission = Admission(max_connections, max_connections_per_address, proxies.trusts)
         clock = scheduler or LoopClock(asyncio.get_running_loop())
-        self._hub = Hub(sessions, clock, origins=origins, proxies=proxies, admission=admission, admit=admit)
+        entrance = Entrance(clock, share=share, most_waiting=most_waiting, on_crowd=on_crowd)
+        self._hub = Hub(sessions, clock, origins=origins, proxies=proxies, admission=admission, admit=admit, entrance=entrance)
         self._http = HttpSide(app, self._hub)
         self._listeners: list[asyncio.Server | TlsAcceptor] = []
         self._port = 0
@@ -250,7 +285,9 @@ class Front:
             if tls is None:
                 self._listeners.append(await loop.create_server(self._door, sock=listener, backlog=LISTEN_BACKLOG))
             else:
-                self._listeners.append(TlsAcceptor(listener, tls, self._door, handshake_s=HEAD_TIMEOUT_S, shutdown_s=TLS_SHUTDOWN_S))
+                self._listeners.append(
+                    TlsAcceptor(listener, tls, self._door, self._hub.entrance, handshake_s=HEAD_TIMEOUT_S, shutdown_s=TLS_SHUTDOWN_S)
+                )
         return port
 
     def _door(self) -> Door:

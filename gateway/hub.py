@@ -12,6 +12,7 @@ from actors.ports import Sessions
 from actors.runtime.scheduler import Scheduler
 from gateway.admission import Admission
 from gateway.counters import Counters
+from gateway.entrance import Entrance
 from gateway.proxies import Proxies
 from gateway.wheel import Wheel
 
@@ -53,6 +54,7 @@ class Hub:
         "connections",
         "counters",
         "doors",
+        "entrance",
         "on_empty",
         "origins",
         "proxies",
@@ -72,6 +74,7 @@ class Hub:
         admission: Admission | None = None,
         chance: random.Random | None = None,
         admit: Callable[[Command], None] = lambda hello: None,
+        entrance: Entrance | None = None,
     ) -> None:
         """`admit`: raises `ChatError` for a `hello` that is to come later."""
         self.sessions = sessions
@@ -81,6 +84,7 @@ class Hub:
         self.proxies = proxies or Proxies()
         self.admission = admission or Admission()
         self.admit = admit
+        self.entrance = entrance or Entrance(scheduler)
         self.wheel = Wheel(scheduler)
         self.counters = Counters()
         self.random = chance or random.Random()

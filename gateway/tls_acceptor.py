@@ -1,4 +1,5 @@
-"""Accepts connections that begin with a TLS handshake, and counts each before the handshake costs anything.
+"""Accepts connections that begin with a TLS handshake, and counts each before the handshake costs anything. Where many come at
+once, handshakes wait at the entrance (`gateway.entrance`); a connection that finds no place there is closed.
 
 `loop.create_server(ssl=...)` tells of a connection only when its handshake is over: a flood of connections that never
 speak would be bounded by nothing but time.
@@ -12,6 +13,8 @@ import socket
 import ssl
 from abc import abstractmethod
 from collections.abc import Callable
+
+from gateway.entrance import HANDSHAKE, Entrance
 
 logger = logging.getLogger("warbler.gateway")
 
@@ -41,12 +44,20 @@ class TlsAcceptor:
     """One listening socket. `close` ends accepting and the handshakes under way; connections that stand stay."""
 
     def __init__(
-        self, listener: socket.socket, tls: ssl.SSLContext, make: Callable[[], Entering], *, handshake_s: float, shutdown_s: float
+        self,
+        listener: socket.socket,
+        tls: ssl.SSLContext,
+        make: Callable[[], Entering],
+        entrance: Entrance,
+        *,
+        handshake_s: float,
+        shutdown_s: float,
     ) -> None:
         """`listener` is bound, listening and not blocking; it belongs to this object from now on."""
         self._listener = listener
         self._tls = tls
         self._make = make
+        self._entrance = entrance
         self._handshake_s = handshake_s
         self._shutdown_s = shutdown_s
         self._handshakes: set[asyncio.Task[None]] = set()
@@ -72,10 +83,27 @@ class TlsAcceptor:
             if not protocol.enter(str(address[0])):
                 client.close()
                 continue
-            handshake = loop.create_task(self._shake_hands(client, protocol))
-            protocol.end_handshake = handshake.cancel
-            self._handshakes.add(handshake)
-            handshake.add_done_callback(self._handshakes.discard)
+            self._take_turn(client, protocol)
+
+    def _take_turn(self, client: socket.socket, protocol: Entering) -> None:
+        protocol.end_handshake = lambda: _drop(client, protocol)
+        if self._entrance.takes():
+            self._begin((client, protocol))
+        elif not self._entrance.wait(HANDSHAKE, self._begin, (client, protocol)):
+            _drop(client, protocol)
+
+    def _begin(self, who: tuple[socket.socket, Entering]) -> bool:
+        client, protocol = who
+        if client.fileno() < 0:  # it waited for too long
+            return False
+        if self._accepting.done():
+            _drop(client, protocol)
+            return False
+        handshake = asyncio.get_running_loop().create_task(self._shake_hands(client, protocol))
+        protocol.end_handshake = handshake.cancel
+        self._handshakes.add(handshake)
+        handshake.add_done_callback(self._handshakes.discard)
+        return True
 
     async def _shake_hands(self, client: socket.socket, protocol: Entering) -> None:
         try:
@@ -93,6 +121,11 @@ class TlsAcceptor:
             protocol.leave()
             client.close()
             raise
+
+
+def _drop(client: socket.socket, protocol: Entering) -> None:
+    protocol.leave()
+    client.close()
 
 
 async def listening_sockets(host: str, port: int, *, reuse_port: bool, backlog: int) -> list[socket.socket]:
