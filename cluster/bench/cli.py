@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from cluster.bench.report import table, write_json
 from cluster.bench.seed import seed_store
 from cluster.bench.seed_rows import Plot
 from cluster.bench.servers import bare_relay, fresh_cell, running_server
+from cluster.bench.several import CELLS, CELLS_BUSY, cells
 from cluster.bench.side import Side
+from cluster.bench.storm import storm, storm_steps
 from cluster.bench.target import SERVER_CORE
 from cluster.problems import StartProblem
 
@@ -64,7 +67,7 @@ def bench() -> None:
 @_options(*_WINDOWS, *_RUNNING)
 def measure_all(**options: Any) -> None:
     """Everything in the table of targets."""
-    _measure(PLANS, **options)
+    _measure(PLANS, () if options["urls"] else BESIDE, **options)
 
 
 @bench.command("run")
@@ -72,7 +75,21 @@ def measure_all(**options: Any) -> None:
 @_options(*_WINDOWS, *_RUNNING)
 def measure_some(names: Sequence[str], **options: Any) -> None:
     """Only the loads that are named."""
-    _measure([plan(name) for name in names], **options)
+    _measure([plan(name) for name in names], (), **options)
+
+
+@bench.command("cells")
+@_options(*_WINDOWS)
+def measure_cells(**options: Any) -> None:
+    """What a message costs on four cells over what it costs on two, all on this machine."""
+    _measure((), BESIDE[1:], urls=(), pids=(), daemons=(), tokens=None, **options)
+
+
+@bench.command("storm")
+@_options(*_WINDOWS)
+def measure_storm(**options: Any) -> None:
+    """2,000 clients come back at once: how much later the others' posts are answered meanwhile."""
+    _measure((), BESIDE[:1], urls=(), pids=(), daemons=(), tokens=None, **options)
 
 
 @bench.command("links")
@@ -142,14 +159,34 @@ def seed(data: Path, messages: int, rooms: int, seed: int, shards: int, workers:
     click.echo(f"{rows:,} rows in {data}")
 
 
+Beside = tuple[Callable[[Path, int | None, int, float, Told], Coroutine[Any, Any, Result]], Callable[[int], int]]
+"""A measurement of Warbler against itself, and how many steps it has."""
+BESIDE: tuple[Beside, ...] = (
+    (storm, storm_steps),
+    (partial(cells, CELLS), partial(steps, CELLS)),
+    (partial(cells, CELLS_BUSY), partial(steps, CELLS_BUSY)),
+)
+
+
 def _measure(
-    plans: Sequence[Plan], *, rounds: int, seconds: float, json_file: Path | None, pin: bool, folder: Path, **running: Any
+    plans: Sequence[Plan],
+    beside: Sequence[Beside],
+    *,
+    rounds: int,
+    seconds: float,
+    json_file: Path | None,
+    pin: bool,
+    folder: Path,
+    **running: Any,
 ) -> None:
     core = SERVER_CORE if pin else None
     ours = _ours(folder, core, **running)
-    with _measuring(sum(steps(plan, rounds) for plan in plans), pin) as (told, results):
+    total = sum(steps(plan, rounds) for plan in plans) + sum(count(rounds) for _, count in beside)
+    with _measuring(total, pin) as (told, results):
         for chosen in plans:
             results.append(_one(chosen, ours, core, rounds=rounds, seconds=seconds, told=told))
+        for run, _ in beside:
+            results.append(uvloop.run(run(folder, core, rounds, seconds, told)))
     _show(results, json_file, rounds=rounds, seconds=seconds, pinned=pin)
 
 

@@ -33,6 +33,14 @@ class Account(NamedTuple):
     """The device's id, where it is known beforehand."""
 
 
+class TurnedAway(LoadError):
+    """The server is busy, and says when to come again."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"the server is busy: come again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
 class Member:
     """A connected account. While it is being set up, `ask` waits for answers; then a scenario takes the frames."""
 
@@ -66,6 +74,8 @@ class Member:
             answer = await asyncio.wait_for(waiter, _ANSWER_TIMEOUT_S)
         except TimeoutError as error:
             raise LoadError(f"no answer to {frame['t']} ({self.client.why_gone()})") from error
+        if answer.get("code") == "overloaded" and answer.get("retry_after"):
+            raise TurnedAway(answer["retry_after"])
         if answer["t"] in ("error", "refused"):
             raise LoadError(f"{frame['t']} was refused: {answer}")
         return answer
@@ -236,7 +246,12 @@ def room_of(answer: dict[str, Any]) -> str:
 
 
 async def join_server(url: str, dialect: Dialect, account: Account) -> Member:
-    """Connect and log in."""
-    member = Member(await connect(url), account)
-    await member.greet(dialect.hello(account))
-    return member
+    """Connect and log in, later where the server asks for that."""
+    while True:
+        member = Member(await connect(url), account)
+        try:
+            await member.greet(dialect.hello(account))
+        except TurnedAway as refusal:
+            await asyncio.sleep(refusal.retry_after_s)
+        else:
+            return member

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.bench.measure import fsync_seconds, median, percentile, pin
-from cluster.bench.plans import ACK_P99, MEMORY, TIME, Plan
+from cluster.bench.plans import ACK, ACK_P99, MEMORY, TIME, Plan
 from cluster.bench.sample import Sample, multiples
 from cluster.bench.side import Scenario, Side
 from cluster.bench.target import LOAD_CORE
@@ -156,6 +156,6 @@ def unit_text(plan: Plan, value: float) -> str:
     """A figure as people read it."""
     if plan.figure == MEMORY:
         return f"{value / 1024:.1f} KiB"
-    if plan.figure in (ACK_P99, TIME):
+    if plan.figure in (ACK, ACK_P99, TIME):
         return f"{value:.2f} ms"
     return f"{value:.1f} us"

@@ -6,6 +6,7 @@ import asyncio
 import time
 from array import array
 from collections import deque
+from collections.abc import Awaitable
 
 from cluster.bench.dialect import MSG, SENT, TAG_AT, Member
 from cluster.bench.lean_client import LoadError, text_frame
@@ -87,6 +88,8 @@ class Pairs:
         self._rate = rate
         self._body = b"x" * body_bytes
         self._talkers: list[Talker] = []
+        # whether posts at a rate go on
+        self._sending = False
 
     async def prepare(self) -> None:
         """Connect everyone and open the direct chats."""
@@ -103,20 +106,24 @@ class Pairs:
 
     async def window(self, seconds: float) -> Sample:
         """Load for `seconds` after a short warm-up."""
-        pump = asyncio.ensure_future(self._at_rate(_WARM_S + seconds)) if self._rate else None
+        return await self.during(asyncio.sleep(seconds))
+
+    async def during(self, what: Awaitable[None]) -> Sample:
+        """Load after a short warm-up for as long as something takes."""
+        self._sending = True
+        pump = asyncio.ensure_future(self._at_rate()) if self._rate else None
         if pump is None:
             self._fill()
         await asyncio.sleep(_WARM_S)
         clock, received, bytes_in = Clock(self._side.target), self._received(), self._bytes_in()
         for talker in self._talkers:
             talker.latencies = array("d")
-        await asyncio.sleep(seconds)
+        await what
         latencies = tuple(value for talker in self._talkers for value in talker.latencies)
-        late_s = pump.result() if pump is not None and pump.done() else 0.0
-        sample = clock.sample(
-            self._received() - received, latencies_s=latencies, bytes_in=self._bytes_in() - bytes_in, sent_late_ms=late_s * 1e3
-        )
+        sample = clock.sample(self._received() - received, latencies_s=latencies, bytes_in=self._bytes_in() - bytes_in)
         await self._drain(pump)
+        if pump is not None:
+            sample.extra["sent_late_ms"] = pump.result() * 1e3
         return sample
 
     def _fill(self) -> None:
@@ -126,11 +133,12 @@ class Pairs:
             for talker in self._talkers:
                 talker.post()
 
-    async def _at_rate(self, seconds: float) -> float:
+    async def _at_rate(self) -> float:
         """Post on time, whatever comes back; returns by how much the latest post was late, in seconds."""
         start = time.perf_counter()
         sent, late = 0, 0.0
-        while (now := time.perf_counter() - start) < seconds:
+        while self._sending:
+            now = time.perf_counter() - start
             while sent < now * self._rate:
                 late = max(late, now - sent / self._rate)
                 self._talkers[sent % len(self._talkers)].post()
@@ -139,6 +147,7 @@ class Pairs:
         return late
 
     async def _drain(self, pump: asyncio.Task[float] | None) -> None:
+        self._sending = False
         if pump is not None:
             await pump
         for talker in self._talkers:

@@ -15,6 +15,9 @@ CPU = "cpu_us_per_unit"
 MEMORY = "memory_bytes_per_unit"
 TIME = "p50_ms"
 ACK_P99 = "p99_ms"
+"""As a difference from the disk's own."""
+ACK = "ack_p99_ms"
+"""As a multiple."""
 
 
 @dataclass(frozen=True, slots=True)

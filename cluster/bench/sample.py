@@ -52,6 +52,7 @@ class Sample:
             "p50_ms": percentile(self.latencies_s, 0.5) * 1e3,
             "p90_ms": percentile(self.latencies_s, 0.9) * 1e3,
             "p99_ms": percentile(self.latencies_s, 0.99) * 1e3,
+            "ack_p99_ms": percentile(self.latencies_s, 0.99) * 1e3,
             "bytes_in_per_unit": self.bytes_in / self.units if self.units else 0.0,
             "memory_bytes_per_unit": self.memory_bytes / self.units if self.units else 0.0,
             "rss_bytes_per_unit": self.rss_bytes / self.units if self.units else 0.0,

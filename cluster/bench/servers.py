@@ -49,9 +49,12 @@ UNLIMITED = {
     "WARBLER_POSTS_PER_SECOND": "1000000",
     "WARBLER_REQUESTS_PER_SECOND": "1000000",
     "WARBLER_ARRIVALS_PER_SECOND": "1000000",
+    "WARBLER_ARRIVALS_SHARE": "1",
     "WARBLER_MAX_CONNECTIONS_PER_ADDRESS": "1000000",
 }
 """Settings under load: all comes from one address, and faster than a person types."""
+ADMITTING = {name: value for name, value in UNLIMITED.items() if "ARRIVALS" not in name}
+"""The same, where it is measured how clients are let in: as it is by default."""
 
 
 def read_accounts(path: Path) -> list[Account]:
@@ -61,21 +64,25 @@ def read_accounts(path: Path) -> list[Account]:
 
 
 @contextlib.contextmanager
-def own_cell(data: Path, accounts: Sequence[Account], *, core: int | None = SERVER_CORE) -> Iterator[Side]:
+def own_cell(
+    data: Path, accounts: Sequence[Account], *, core: int | None = SERVER_CORE, environment: dict[str, str] = UNLIMITED
+) -> Iterator[Side]:
     """One cell on a folder that has these accounts."""
     began = time.perf_counter()
-    with started(cell_command(data), core=core, environment=UNLIMITED) as (process, line):
+    with started(cell_command(data), core=core, environment=environment) as (process, line):
         target = Target((line.split()[1],), tuple(with_children([process.pid])), folder=data, ready_s=time.perf_counter() - began)
         yield Side(target, WarblerDialect(accounts))
 
 
 @contextlib.contextmanager
-def fresh_cell(plan: Plan, folder: Path, *, core: int | None = SERVER_CORE, shards: int = 1) -> Iterator[Side]:
+def fresh_cell(
+    plan: Plan, folder: Path, *, core: int | None = SERVER_CORE, shards: int = 1, environment: dict[str, str] = UNLIMITED
+) -> Iterator[Side]:
     """One cell on an empty folder under `folder` with the accounts that a plan needs; one shard, as for one cell."""
     with tempfile.TemporaryDirectory(prefix="warbler-bench-", dir=folder) as name:
         data = Path(name)
         accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX, cells=shards)]
-        with own_cell(data, accounts, core=core) as side:
+        with own_cell(data, accounts, core=core, environment=environment) as side:
             yield side
 
 
