@@ -85,10 +85,10 @@ def crowd(side: Side) -> Iterator[Crowd]:
                 process.kill()
 
 
-async def storm(folder: Path, core: int | None, rounds: int, seconds: float, told: Told) -> Result:
+async def storm(folder: Path, core: int | None, rounds: int, seconds: float, told: Told, plan: Plan = STORM) -> Result:
     """Quiet windows and storms in turns. `ours`: the others until all are back, `bare`: the same people before that."""
-    result = Result(STORM)
-    with fresh_cell(STORM, folder, core=core, environment=ADMITTING) as side:
+    result = Result(plan)
+    with fresh_cell(plan, folder, core=core, environment=ADMITTING) as side:
         chatting = others(side)
         told("storm: preparing")
         await chatting.prepare()

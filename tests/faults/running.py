@@ -18,8 +18,6 @@ from tests.kit.fault_plan import disturbed
 
 NAMES = ("cell-1", "cell-2", "cell-3")
 SHARDS = 12
-AT_A_RATE = {name: value for name, value in UNLIMITED.items() if name != "WARBLER_ARRIVALS_PER_SECOND"}
-"""Settings under which clients that come back together are let in at the rate that is the default."""
 
 
 class Running:

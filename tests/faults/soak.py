@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Protocol
 
 from cluster.bench.lean_client import LoadError
+from cluster.bench.servers import ADMITTING
 from tests.faults.gauge import Report, at
 from tests.faults.on_cells import ON_CELLS
 from tests.faults.on_growth import EVEN_AFTER, LOST, MOVED_MORE, ON_GROWTH, ON_SKEW, PAUSE
 from tests.faults.on_network import ON_NETWORK
 from tests.faults.on_people import BACK, ON_PEOPLE, ON_RETURN, SLOWER
 from tests.faults.on_ray import FOR_LONG, ON_RAY, PUT_OFF
-from tests.faults.running import AT_A_RATE, Running
+from tests.faults.running import Running
 from tests.faults.running_on_ray import RunningOnRay
 
 ROUNDS = 3
@@ -48,7 +49,7 @@ GROUPS: dict[str, Group] = {
     "cells": (tuple(ON_CELLS), partial(Running.on, plans=ON_CELLS, rounds=ROUNDS)),
     "network": (tuple(ON_NETWORK), partial(Running.on, plans=ON_NETWORK, rounds=ROUNDS, apart=True)),
     "people": (tuple(ON_PEOPLE), partial(Running.on, plans=ON_PEOPLE, rounds=ROUNDS)),
-    "return": (tuple(ON_RETURN), partial(Running.on, plans=ON_RETURN, rounds=ROUNDS, settings=AT_A_RATE)),
+    "return": (tuple(ON_RETURN), partial(Running.on, plans=ON_RETURN, rounds=ROUNDS, settings=ADMITTING)),
     "growth": (tuple(ON_GROWTH), partial(Running.on, plans=ON_GROWTH, rounds=ROUNDS)),
     "skew": (tuple(ON_SKEW), partial(Running.on, plans=ON_SKEW, rounds=ROUNDS, names=("cell-1",))),
     "ray": (tuple(ON_RAY), partial(RunningOnRay.on, plans=ON_RAY, rounds=ROUNDS)),

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from cluster.bench.servers import ADMITTING
 from tests.faults.on_people import ON_PEOPLE, ON_RETURN
-from tests.faults.running import AT_A_RATE, Running
+from tests.faults.running import Running
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +21,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def letting_in_at_a_rate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with Running.on(tmp_path_factory.mktemp("return"), ON_RETURN, settings=AT_A_RATE) as found:
+    with Running.on(tmp_path_factory.mktemp("return"), ON_RETURN, settings=ADMITTING) as found:
         yield found
 
 
