@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from actors.chat_cell import ChatCell
 from actors.session_ports import Tickets
-from cluster.interpreter import let_threads_in
 from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
 from cluster.settings import Settings
@@ -91,7 +90,6 @@ class Doors:
             admit=doorkeeper.admit,
             share=settings.arrivals_share,
             most_waiting=settings.arrivals_waiting,
-            on_crowd=let_threads_in,
         )
         self.port = 0
         """The public port; 0 while the doors are closed."""

@@ -14,15 +14,6 @@ SWITCH_S = 0.02
 """After so long a thread that waits for the interpreter makes the running one stop. A turn of the loop is shorter, and lets the
 others in at its end; the default of 5 ms cuts turns in two where cells share a core (measured there: a tenth of the CPU)."""
 
-CROWDED_SWITCH_S = 0.001
-"""The same while a crowd comes in. The loop does not rest then: it gives the interpreter away at the end of a turn and has it back
-before a waiting thread, on the same core, could take it. A commit takes it several times."""
-
-
-def let_threads_in(crowded: bool) -> None:
-    """The loop has more to do than it should do at once, or no longer."""
-    sys.setswitchinterval(CROWDED_SWITCH_S if crowded else SWITCH_S)
-
 
 def settle_interpreter() -> None:
     """Once, when all is loaded: what lives now lives for ever and need not be looked at again."""

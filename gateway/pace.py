@@ -10,7 +10,8 @@ from __future__ import annotations
 
 TICK_S = 0.004
 """Between two looks while somebody waits. Newcomers of one tick are the longest that anybody else waits for them."""
-LEAST_PER_S, MOST_PER_S = 100.0, 10_000.0
+LEAST_PER_S, MOST_PER_S = 250.0, 10_000.0
+"""Steps; a client that comes has three. So 2,000 are in within half a minute, whatever else there is to do."""
 FIRST_PER_S = 400.0
 """The rate as long as nobody has had to wait."""
 BURST = 8.0

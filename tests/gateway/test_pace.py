@@ -37,7 +37,7 @@ def test_a_few_are_served_at_once_and_no_more_than_the_rate_after_them() -> None
     assert pace.takes(1.0 + 1.5 / FIRST_PER_S)
 
 
-@pytest.mark.parametrize("each_s", [0.0002, 0.001, 0.004])
+@pytest.mark.parametrize("each_s", [0.0002, 0.0005, 0.002])
 def test_newcomers_take_the_share_of_the_loop_and_no_more_however_dear_they_are(each_s: float) -> None:
     loop = Loop(Pace(0.6), each_s)
     loop.run(2.0)
