@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
-
-from websockets.exceptions import InvalidStatus
 
 LOOK_S = 5.0
 """How long the answer to `GET /connect` is waited for; without one the given address is used."""
@@ -51,7 +50,7 @@ def _named(url: str, tls: ssl.SSLContext | None) -> list[str]:
     return [edge for edge in edges if isinstance(edge, str)] if isinstance(edges, list) else []
 
 
-def told_to_wait_s(refusal: InvalidStatus) -> float:
-    """The seconds after which a server that refused the WebSocket wants to be asked again; 0 where it does not say."""
-    text = refusal.response.headers.get("Retry-After", "")
+def told_to_wait_s(headers: Mapping[str, str]) -> float:
+    """The seconds after which a server that refused the WebSocket wants to be asked again; 0 where its answer does not say."""
+    text = headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else 0.0

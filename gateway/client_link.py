@@ -216,4 +216,4 @@ def _wait_after_status(error: InvalidStatus) -> float:
     status = error.response.status_code
     if status < 500 and status not in _RETRIED_STATUS:
         raise ClientClosed(status, error.response.reason_phrase) from error
-    return told_to_wait_s(error)
+    return told_to_wait_s(error.response.headers)

@@ -73,7 +73,7 @@ class Mover:
         try:
             socket = await self._dial(url)
         except InvalidStatus as refusal:
-            return told_to_wait_s(refusal)
+            return told_to_wait_s(refusal.response.headers)
         except (OSError, InvalidHandshake, InvalidURI, TimeoutError):
             return 0.0
         try:
