@@ -120,7 +120,7 @@ print(json.dumps(seed_accounts(Path({str(self.data)!r}), {SHAPE.accounts + 1}, p
 
     def pids(self) -> set[int]:
         """Of the cells that serve."""
-        return {int(cell["pid"]) for cell in self.status()["cells"]}
+        return {int(cell["pid"]) for cell in self.status()["cells"] if cell["state"] == "serving"}
 
 
 class Acks:
