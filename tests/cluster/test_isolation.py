@@ -42,7 +42,7 @@ def test_a_room_gets_a_named_actor_survives_its_death_and_goes_back_with_every_p
     assert f"room:{room}" in named
     cell = server.cells()[f"room:{room}"]
     assert (cell["state"], cell["slots"], cell["rooms"], cell["port"]) == ("serving", 1, 1, 0)
-    assert list(Path(server.settings.data).glob(f"seat-*-{room}.db"))
+    assert list(Path(server.settings.data).glob(f"seat-*-{room}-*.db"))
     # it is killed: others answer at once, and its next process gets it back
     first = talkers.life(room)
     os.kill(cell["pid"], signal.SIGKILL)
@@ -61,7 +61,7 @@ def test_a_room_gets_a_named_actor_survives_its_death_and_goes_back_with_every_p
     end = time.monotonic() + LIMIT_S
     while f"room:{room}" in server.cells():
         assert time.monotonic() < end
-    assert not list(Path(server.settings.data).glob(f"seat-*-{room}.db"))
+    assert not list(Path(server.settings.data).glob(f"seat-*-{room}-*.db"))
 
 
 def test_what_cannot_be_isolated_is_told_in_a_sentence(talkers: Talkers) -> None:
