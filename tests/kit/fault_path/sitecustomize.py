@@ -51,7 +51,8 @@ class _Plan:
         """Stop here where that is wanted: once."""
         if self._freeze and os.path.exists(self._freeze):
             os.unlink(self._freeze)
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this very thread, which stops before it goes on: a signal to the process may reach another thread first.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
     @property
     def has_store(self) -> bool:
