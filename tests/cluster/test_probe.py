@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,6 +16,8 @@ from actors.messages.room import KeyedPost
 from actors.runtime.actor import actor_id
 from actors.runtime.promise import Promise, rejected
 from actors.runtime.ring import slot_of
+from actors.runtime.seating import open_seat, seat_room
+from actors.runtime.view import CellInfo, begin_moves, end_moves, first_view, wanted_moves
 from actors.store.cluster_file import ClusterFile
 from actors.store.store import StoreUnavailable
 from cluster.app import CellApp
@@ -201,3 +204,17 @@ def test_no_probe_runs_unasked(settings: Settings) -> None:
             assert await settle(app.store.heads([(slot_of(actor_id("room", "canary0")), "canary0")])) == {}
 
     play(scenario())
+
+
+def test_a_rooms_own_cell_probes_where_it_owns_nothing_itself() -> None:
+    view = seat_room(
+        first_view([CellInfo("cell-1-a", "cell-1"), CellInfo("room:9f2c-a", "room:9f2c", ("room",))], 4), actor_id("room", "9f2c")
+    )
+    view = open_seat(view, 0, view.seats[0].since, "cell-1-a")
+    moves = wanted_moves(view)
+    view = end_moves(begin_moves(view, moves), {move.group for move in moves})
+    assert view.owner_of(actor_id("room", "9f2c")) == "room:9f2c-a"
+    for life in ("cell-1-a", "room:9f2c-a"):
+        chat: Any = SimpleNamespace(life=life, view=view, cell=SimpleNamespace(life_for=view.owner_of))
+        place = find_place(chat)
+        assert view.owner_of(actor_id("room", place.room)) == "cell-1-a"
