@@ -102,7 +102,7 @@ def table(rows: Sequence[dict[str, object]]) -> str:
             str(len(runs)),
             str(len(runs) - len(good)),
             *map(str, sums),
-            *(f"{at(t, 0.5):.2f} / {at(t, 0.99):.2f}" for t in times),
+            *(f"{at(t, 0.5):.2f} / {at(t, 0.99):.2f}" if t else "" for t in times),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", *figures(rows)])
