@@ -25,7 +25,10 @@ from cluster.peer_auth import AcceptorHandshake, DialerHandshake, checked
 from cluster.peer_socket import EARLY_S, MAX_FRAME_BYTES, PeerSocket
 
 MAX_STRANGERS = 64
-"""Connections at once that have not yet proved who they are; beyond it new ones are closed unheard."""
+"""Connections at once that have not yet proved who they are. Beyond it the oldest is cut off: a cell proves itself within
+milliseconds, so whoever only waits cannot keep cells out."""
+REPORT_S = 1.0
+"""Refusals within so long are one line of the log: strangers cannot fill it."""
 BACKOFF_S = (0.05, 2.0)
 """First and longest pause before another attempt to connect; each is doubled and drawn between half and whole."""
 STEADY_S = 1.0
@@ -39,8 +42,8 @@ class PeerListener:
 
     def __init__(self, secret: bytes, life: str, links: Links, *, ssl: SSLContext | None = None, version: int = LINK_VERSION) -> None:
         self.links = links
-        self.strangers: set[PeerSocket] = set()
-        """Connections that have not yet proved who they are."""
+        self.strangers: dict[PeerSocket, None] = {}
+        """Connections that have not yet proved who they are, oldest first."""
         self.refused = 0
         """How many were turned away, for people."""
         self._secret = checked(secret)
@@ -49,6 +52,8 @@ class PeerListener:
         self._version = version
         self._server: asyncio.Server | None = None
         self._peers: set[PeerSocket] = set()
+        self._report_at = 0.0
+        self._unreported = 0
 
     async def start(self, host: str = "127.0.0.1", port: int = 0, *, advertise: str = "") -> str:
         """Listen; returns the URL for the view, with the name `advertise` where others know this host by another than
@@ -75,26 +80,31 @@ class PeerListener:
         handler = Accepting(self, AcceptorHandshake(self._secret, self._life, self._version))
         return PeerSocket(loop, ServerProtocol(max_size=MAX_FRAME_BYTES), handler)
 
-    def met(self, peer: PeerSocket) -> bool:
-        """A connection was made; False where there are too many that have not proved who they are."""
-        if len(self.strangers) >= MAX_STRANGERS:
-            self.refused += 1
-            return False
-        self.strangers.add(peer)
-        return True
+    def met(self, peer: PeerSocket) -> None:
+        """A connection was made."""
+        while len(self.strangers) >= MAX_STRANGERS:
+            next(iter(self.strangers)).cut("too many strangers")
+        self.strangers[peer] = None
 
     def known(self, peer: PeerSocket) -> None:
         """A connection has proved who it is."""
-        self.strangers.discard(peer)
+        self.strangers.pop(peer, None)
         self._peers.add(peer)
 
     def gone(self, peer: PeerSocket) -> None:
         """A connection has ended."""
         self._peers.discard(peer)
         if peer in self.strangers:
-            self.strangers.discard(peer)
-            self.refused += 1
-            logger.warning("peer_refused: %s", peer.reason)
+            del self.strangers[peer]
+            self._refuse(peer)
+
+    def _refuse(self, peer: PeerSocket) -> None:
+        self.refused += 1
+        self._unreported += 1
+        now = asyncio.get_running_loop().time()
+        if now >= self._report_at:
+            logger.warning("peer_refused count=%d: %s", self._unreported, peer.reason)
+            self._report_at, self._unreported = now + REPORT_S, 0
 
 
 class Accepting:
@@ -107,8 +117,9 @@ class Accepting:
         self._inbound: Inbound | None = None
 
     def began(self, peer: PeerSocket) -> bool:
-        """One stranger more, if there is room."""
-        return self._listener.met(peer)
+        """One stranger more."""
+        self._listener.met(peer)
+        return True
 
     def opened(self, peer: PeerSocket) -> None:
         """The dialer speaks first."""

@@ -111,6 +111,14 @@ class PeerSocket(asyncio.Protocol):
             self._websocket.send_close(code, reason[:120])
         self._finish()
 
+    def cut(self, reason: str) -> None:
+        """End at once: what is queued is dropped, and the handler hears of the end before this returns."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            self.reason = reason
+            transport.abort()
+            self._over()
+
     # --- asyncio.Protocol --------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -144,11 +152,16 @@ class PeerSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Over."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._transport is None:
+            return  # it was cut
         if exc is not None:
             self.reason = f"{BROKE}: {exc}"
         self._transport = None
+        self._over()
+
+    def _over(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._handler.ended(self)
 
     # --- inside ------------------------------------------------------------------------------------------------------

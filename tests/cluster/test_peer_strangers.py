@@ -147,7 +147,7 @@ def test_a_stranger_that_is_slow_is_closed(monkeypatch: pytest.MonkeyPatch) -> N
     on_loop(test)
 
 
-def test_strangers_are_bounded_in_number_and_the_links_that_stand_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strangers_are_bounded_in_number_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peer_module, "MAX_STRANGERS", 5)
 
     async def test() -> None:
@@ -157,15 +157,57 @@ def test_strangers_are_bounded_in_number_and_the_links_that_stand_go_on(monkeypa
         host, port = b.info.url.removeprefix("ws://").split(":")
         held = [await asyncio.open_connection(host, int(port)) for _ in range(5)]
         await turn_until(lambda: len(b.listener.strangers) == 5)
-        assert await stranger(b, UPGRADE) == b""
+        assert (await stranger(b, UPGRADE + b"\x82\x80\x00\x00\x00\x00")).startswith(b"HTTP/1.1 101")
+        with suppress(ConnectionError):
+            assert await held[0][0].read() == b""
+        assert len(b.listener.strangers) == 4
         await still_works(a, b)
         for _, writer in held:
             writer.close()
         await turn_until(lambda: not b.listener.strangers)
-        assert (await stranger(b, UPGRADE + b"\x82\x80\x00\x00\x00\x00")).startswith(b"HTTP/1.1 101")
         await stop(a, b)
 
     on_loop(test)
+
+
+def test_strangers_who_come_back_again_and_again_keep_no_cell_out() -> None:
+    async def test() -> None:
+        a, b = Cell("a.1"), Cell("b.1")
+        here, there = await a.start(), await b.start()
+        host, port = there.url.removeprefix("ws://").split(":")
+
+        async def besiege() -> None:
+            while True:
+                with suppress(OSError):
+                    reader, writer = await asyncio.open_connection(host, int(port))
+                    await reader.read()
+                    writer.close()
+
+        besiegers = [asyncio.create_task(besiege()) for _ in range(2 * peer_module.MAX_STRANGERS)]
+        await turn_until(lambda: b.listener.refused > peer_module.MAX_STRANGERS)
+        a.links.adopt(first_view([here, there], 8))
+        a.links.tell("b.1", (X,), Note(1))
+        await turn_until(lambda: b.numbers() == [1])
+        for task in besiegers:
+            task.cancel()
+        await asyncio.gather(*besiegers, return_exceptions=True)
+        await stop(a, b)
+
+    on_loop(test)
+
+
+def test_refused_strangers_do_not_fill_the_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_module, "REPORT_S", 1000.0)
+
+    async def test() -> None:
+        a, b, _ = await pair()
+        for _ in range(20):
+            await stranger(b, b"\x00\xff garbage \r\n\r\n")
+        await turn_until(lambda: b.listener.refused == 20)
+        await stop(a, b)
+
+    on_loop(test)
+    assert sum("peer_refused" in record.message for record in caplog.records) == 1
 
 
 def test_a_trusted_peer_that_sends_nonsense_loses_its_connection_and_only_that() -> None:
