@@ -127,8 +127,11 @@ ON_RAY: dict[str, Fault] = {
     "Ray: head killed for 20 s": head_killed,
     "Ray: head and a cell killed": head_and_cell_killed,
     "Ray: node frozen for 20 s": node_frozen,
+}
+UPKEEP: dict[str, Fault] = {
     "Ray: a cell drained, and back": drained,
     "Ray: all cells rolled": rolled,
 }
+"""For the soak alone: `test_rolls.py` does the same with two versions of the code."""
 FOR_LONG: dict[str, Fault] = {"Ray: head killed for 10 minutes": head_gone}
 """For the soak alone."""
