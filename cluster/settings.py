@@ -60,7 +60,7 @@ class Settings(BaseModel):
     arrivals_per_second: float = Field(default=2000.0, gt=0, le=1_000_000)
     """Logins over WebSocket that one cell lets in each second over time; half a second's worth at once. Others are told when to
     come again; devices that come back or were asked to move come first."""
-    arrivals_share: float = Field(default=0.25, gt=0, le=1)
+    arrivals_share: float = Field(default=0.2, gt=0, le=1)
     """Newcomers (TLS handshakes, first requests, logins) wait while a cell's loop is busy for more than this part of the time, with
     chat and with them; 250 steps a second are taken however busy it is."""
     arrivals_waiting: int = Field(default=4096, ge=1, le=1_000_000)

@@ -26,7 +26,7 @@ logger = logging.getLogger("warbler.gateway")
 BACK, NEW, REQUEST, HANDSHAKE = 0, 1, 2, 3
 """What waits, in the order in which it is taken: a `hello` of a device that comes back; of one that is new; the first request of a
 connection; its TLS handshake."""
-SHARE, MOST_WAITING = 0.25, 4_096
+SHARE, MOST_WAITING = 0.2, 4_096
 RETRY_S = (2.0, 30.0)
 """The shortest and longest time that somebody is told to stay away."""
 
