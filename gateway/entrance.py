@@ -23,9 +23,9 @@ from gateway.pace import TICK_S, Pace
 
 logger = logging.getLogger("warbler.gateway")
 
-BACK, NEW, REQUEST, HANDSHAKE = 0, 1, 2, 3
+BACK, NEW, UPGRADE, REQUEST, HANDSHAKE = range(5)
 """What waits, in the order in which it is taken: a `hello` of a device that comes back; of one that is new; the first request of a
-connection; its TLS handshake."""
+connection, for a WebSocket or another one (a client asks `GET /connect` before it: it waits there, and hardly again); a TLS handshake."""
 SHARE, MOST_WAITING = 0.2, 4_096
 RETRY_S = (2.0, 30.0)
 """The shortest and longest time that somebody is told to stay away."""
@@ -56,7 +56,7 @@ class Entrance:
         self._most = most_waiting
         self._cpu_s = cpu_s
         self._chance = chance or random.Random()
-        self._queues: tuple[deque[tuple[Callable[[Any], bool], Any]], ...] = (deque(), deque(), deque(), deque())
+        self._queues: tuple[deque[tuple[Callable[[Any], bool], Any]], ...] = (deque(), deque(), deque(), deque(), deque())
         self._ticks = False
         self.waiting = 0
         """Steps that wait now."""

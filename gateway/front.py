@@ -23,7 +23,7 @@ from gateway.admission import Admission
 from gateway.connection import Connection, peer_of
 from gateway.connection_upgrade import PATH
 from gateway.counters import Counters
-from gateway.entrance import MOST_WAITING, REQUEST, SHARE, Entrance
+from gateway.entrance import MOST_WAITING, REQUEST, SHARE, UPGRADE, Entrance
 from gateway.http_side import App, HttpSide
 from gateway.hub import Hub
 from gateway.loop_clock import LoopClock
@@ -141,7 +141,7 @@ class Door(Entering):
         entrance = self._hub.entrance
         if AT_ONCE.match(self._head) or entrance.takes():
             self._hand_on(stop)
-        elif entrance.wait(REQUEST, self._hand_on, stop):
+        elif entrance.wait(UPGRADE if _WEBSOCKET.match(self._head) else REQUEST, self._hand_on, stop):
             self._waits = True
             self._hub.wheel.move(self, WAIT_S)
         else:

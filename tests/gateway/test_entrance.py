@@ -7,7 +7,7 @@ import random
 import pytest
 
 from actors.commands import Hello, Ping
-from gateway.entrance import BACK, HANDSHAKE, NEW, REQUEST, RETRY_S, Entrance, kind_of
+from gateway.entrance import BACK, HANDSHAKE, NEW, REQUEST, RETRY_S, UPGRADE, Entrance, kind_of
 from gateway.pace import BURST, TICK_S
 from tests.kit.clock import Clock
 
@@ -54,10 +54,11 @@ def test_nobody_passes_those_who_wait(crowded: Door) -> None:
 def test_those_come_first_who_are_furthest_and_those_who_come_back_before_new_ones(crowded: Door) -> None:
     crowded.wait(HANDSHAKE, "handshake")
     crowded.wait(REQUEST, "request", "request 2")
+    crowded.wait(UPGRADE, "upgrade")
     crowded.wait(NEW, "new")
     crowded.wait(BACK, "back")
     crowded.clock.advance(1.0)
-    assert crowded.came == ["back", "new", "request", "request 2", "handshake"]
+    assert crowded.came == ["back", "new", "upgrade", "request", "request 2", "handshake"]
     assert crowded.entrance.waiting == 0
     assert crowded.clock.timers() == 0
 
