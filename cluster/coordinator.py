@@ -53,7 +53,7 @@ class Times(NamedTuple):
     move_s: float = 2.0
     """A move without an answer for so long is withdrawn."""
     rest_s: float = 10.0
-    """After a withdrawn move no other begins for so long."""
+    """After a withdrawn move its group is left alone for so long; longer each time in a row. Other groups move meanwhile."""
     retry_s: float = 0.5
     """Between two attempts to end a life."""
 

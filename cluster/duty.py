@@ -37,7 +37,9 @@ class Duty:
         self._seen_at: dict[tuple[int, int], float] = {}
         # life -> group -> version by which it was let go
         self._released: dict[str, dict[int, int]] = {}
-        self._wait_until = self._rest_until = 0.0
+        self._wait_until = 0.0
+        # group -> how often in a row its move was withdrawn, and until when it is left alone: it holds up no other group
+        self._late: dict[int, tuple[int, float]] = {}
         self._retry_at: dict[str, float] = {}
         self._wanted_for = 0
         self._heat = Heat()
@@ -122,15 +124,18 @@ class Duty:
             return ChangeView(end_drain(view, done), f"{done} is drained")
         if view.moves:
             return self._moves(view, now)
-        return None if troubled or now < self._rest_until else self._balance(view, now)
+        return None if troubled else self._balance(view, now)
 
     def _moves(self, view: View, now: float) -> ChangeView | None:
         over = {move.group for move in view.moves if self._is_released(view, move.group, move.since)}
         if over:
+            self._late = {group: late for group, late in self._late.items() if group not in over}
             return ChangeView(end_moves(view, over), f"{len(over)} moves ended")
         late = {move.group for move in view.moves if now - self._seen_at.get((move.group, move.since), now) >= self._times.move_s}
         if late:
-            self._rest_until = now + self._times.rest_s
+            for group in late:
+                times = self._late.get(group, (0, 0.0))[0] + 1
+                self._late[group] = (times, now + times * self._times.rest_s)
             return ChangeView(withdraw_moves(view, late), f"{len(late)} moves withdrawn")
         return None
 
@@ -143,11 +148,13 @@ class Duty:
             return None
         if view.version == self._wanted_for:
             return self._relieve(view, now)
-        moves = wanted_moves(view)[: max(MOVES_AT_ONCE, view.groups // MOVES_SHARE)]
-        if moves:
-            return ChangeView(begin_moves(view, moves), f"{len(moves)} moves begun")
-        self._wanted_for = view.version
-        return None
+        wanted = wanted_moves(view)
+        if not wanted:
+            self._wanted_for = view.version
+            return None
+        free = [move for move in wanted if now >= self._late.get(move.group, (0, 0.0))[1]]
+        moves = free[: max(MOVES_AT_ONCE, view.groups // MOVES_SHARE)]
+        return ChangeView(begin_moves(view, moves), f"{len(moves)} moves begun") if moves else None
 
     def _relieve(self, view: View, now: float) -> ChangeView | None:
         """By measured load, where placement has nothing to move."""

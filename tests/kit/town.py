@@ -30,6 +30,8 @@ class ScriptedBody:
         self.out = ""
         self.clings = False
         """Whether it lets nothing go."""
+        self.clings_to: Collection[int] = ()
+        """Groups that it does not let go."""
         self.figures = Load(life, name)
         self._town = town
         self._life = life
@@ -48,7 +50,7 @@ class ScriptedBody:
         assert self.view is None or view.version > self.view.version
         self.view = view
         moving = {move.group for move in view.moves if view.owner_lives[move.group] == self._life}
-        self._let_go = {} if self.clings else dict.fromkeys(moving, view.version)
+        self._let_go = {} if self.clings else dict.fromkeys(moving.difference(self.clings_to), view.version)
         if self._let_go:
             self._town.clock.later(0.01, self._progress)
 
