@@ -73,7 +73,7 @@ class Placing:
             self._names = tuple(f"cell-{number}" for number in range(1, each + 1))
             return
         nodes = await asyncio.to_thread(living_nodes)
-        check_machines(nodes, settings.nodes_share_this_machine)
+        check_machines(nodes, settings.nodes_share_this_machine, embedded=not settings.store)
         if self._growth is not None:
             nodes = await self._growth.nodes_to_use(asyncio.get_running_loop().time(), nodes, figures, self.places)
             self._plan.change(partial(_grown, growth=self._growth))

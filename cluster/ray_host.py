@@ -69,7 +69,7 @@ class RayHost:
     def check_nodes(self) -> None:
         """Raises `StartProblem` where the nodes that were joined cannot be used as they are."""
         if self._settings.address:
-            check_machines(living_nodes(), self._settings.nodes_share_this_machine)
+            check_machines(living_nodes(), self._settings.nodes_share_this_machine, embedded=not self._settings.store)
 
     def check_free(self) -> None:
         """Raises `StartProblem` where the Ray that was joined serves another data folder: one Ray, one server."""

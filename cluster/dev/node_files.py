@@ -124,6 +124,8 @@ commitlog_segment_size: 32MiB
 commitlog_total_space: 256MiB
 paxos_variant: v2
 auto_snapshot: false
+batch_size_warn_threshold: 64KiB
+unlogged_batch_across_partitions_warn_threshold: 100
 memtable_heap_space: 96MiB
 memtable_offheap_space: 96MiB
 file_cache_size: 32MiB

@@ -143,7 +143,8 @@ def empty(driver: Driver, number: int) -> None:
         if table not in KEPT:
             columns = quoted(key)
             condition = " AND ".join(f'"{name}" = %s' for name in key)
-            for values in driver.execute(f"SELECT DISTINCT {columns} FROM {table}"):
+            # Not DISTINCT: Cassandra 5.0.5 fails such a scan where it meets certain files.
+            for values in dict.fromkeys(driver.execute(f"SELECT {columns} FROM {table}")):
                 driver.execute(f"DELETE FROM {table} USING TIMESTAMP {stamp} WHERE {condition}", values)
     for group in range(GROUPS):
         run(_give(group, number * EPOCHS), driver)

@@ -113,10 +113,15 @@ class Driver:
         if not asks:
             done([])
             return
+        try:
+            bound = [self._prepared[name].bind(values) for name, values in asks]
+        except Exception as error:  # noqa: BLE001 - a value that no column takes, told by many kinds; nothing was sent, and the asker hears
+            done(error)
+            return
         gathering = _Gathering(len(asks), done)
-        for number, (name, values) in enumerate(asks):
-            profile = _ONCE_PROFILE if name in ONCE else EXEC_PROFILE_DEFAULT
-            self._start(self._prepared[name].bind(values), profile, _Pages(gathering, number))
+        for number, statement in enumerate(bound):
+            profile = _ONCE_PROFILE if asks[number].statement in ONCE else EXEC_PROFILE_DEFAULT
+            self._start(statement, profile, _Pages(gathering, number))
 
     def write(self, asks: Asks, done: Callable[[Exception | None], None]) -> None:
         """See `steps.Port`."""

@@ -15,7 +15,7 @@ from actors.store.cassandra.records import Change, owner_of
 from actors.store.cassandra.schema import BUCKET, key_of, span_of
 from actors.store.cassandra.steps import Ask, Steps
 from actors.store.cassandra.unflushed import Owner, Pile, apply
-from actors.store.chunks import cut, pack, unpack
+from actors.store.chunks import CHUNK_ENTRIES, cut, pack, unpack
 from actors.store.rows import ActiveRow, EntryRow, Gone, KeyRow, MarkRow, Row
 from actors.store.seal import Sealer
 
@@ -95,11 +95,15 @@ def forget(change: Change, sealer: Sealer) -> Steps[None]:
         yield [Ask("PUT HEAD", (room, before.seq, before.at, change.stamp)) if before else Ask("GONE HEAD", (change.stamp, room))]
 
 
+def covering(room: str, bucket: int, seq: int) -> Ask:
+    """Rows that end at or above a number and may hold lower ones: all of them, since where two wrote the same, one may lie inside another."""
+    return Ask("ENTRIES COVERING", (room, bucket, seq, seq + CHUNK_ENTRIES))
+
+
 def last_before(room: str, seq: int, sealer: Sealer) -> Steps[EntryRow | None]:
     """The last entry in the table below a number."""
     for bucket in range(seq // BUCKET, -1, -1):
-        # The row that ends at or above `seq` may hold lower ones.
-        upper, lower = yield [Ask("ENTRIES FROM", (room, bucket, seq, 1)), Ask("ENTRIES BELOW", (room, bucket, seq, 1))]
+        upper, lower = yield [covering(room, bucket, seq), Ask("ENTRIES BELOW", (room, bucket, seq, 1))]
         entries = [entry for key, body in (*lower, *upper) for entry in entries_of(room, key, body, sealer) if entry.seq < seq]
         if entries:
             return max(entries, key=lambda entry: entry.seq)
@@ -108,7 +112,7 @@ def last_before(room: str, seq: int, sealer: Sealer) -> Steps[EntryRow | None]:
 
 def _forget_one(room: str, seq: int, stamp: int, sealer: Sealer) -> Steps[None]:
     bucket = seq // BUCKET
-    (rows,) = yield [Ask("ENTRIES FROM", (room, bucket, seq, BUCKET))]
+    (rows,) = yield [covering(room, bucket, seq)]
     for key, body in rows:
         entries = entries_of(room, key, body, sealer)
         left = [entry for entry in entries if entry.seq != seq]

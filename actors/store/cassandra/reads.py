@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from actors.store.cassandra.flushing import entries_of
+from actors.store.cassandra.flushing import covering, entries_of
 from actors.store.cassandra.records import Change
 from actors.store.cassandra.schema import BUCKET, get_name, span_of
 from actors.store.cassandra.steps import Ask, Rows, Steps
@@ -108,7 +108,7 @@ class Reads:
         for bucket in range((before - 1) // BUCKET, -1, -1):
             asks = [Ask("ENTRIES BELOW", (room, bucket, before, limit + CHUNK_ENTRIES))]
             if (bucket + 1) * BUCKET > before:
-                asks.append(Ask("ENTRIES FROM", (room, bucket, before, 1)))  # it may begin below
+                asks.append(covering(room, bucket, before))
             answers = yield asks
             rows = [*reversed(answers[0]), *(row for rest in answers[1:] for row in rest)]
             found = _merged(self._opened(room, rows), found, 0)
@@ -231,7 +231,5 @@ def _bare(row: EntryRow) -> EntryRow:
 
 def _merged(found: list[EntryRow], more: list[EntryRow], after: int) -> list[EntryRow]:
     """Both together above a number, ascending, each entry once: rows may overlap where two takers wrote the same."""
-    if not more and (not found or found[0].seq > after):
-        return found
     rows = {row.seq: row for row in (*found, *more) if row.seq > after}
     return [rows[seq] for seq in sorted(rows)]

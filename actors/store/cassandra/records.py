@@ -16,6 +16,7 @@ from actors.store.seal import Sealer
 
 COUNTER_BITS = 40
 """10**12 changes of a life; leaves 8 million owners of a group."""
+LEAST, MOST = -(2**63), 2**63 - 1
 _KINDS = {kind: number for number, kind in enumerate(ROWS)}
 _GONE = -1
 _pack = msgspec.msgpack.Encoder().encode
@@ -72,7 +73,12 @@ def owner_of(what: Row | Gone) -> tuple[bool, str]:
 def _operation(what: Row | Gone) -> tuple[int, Sequence[Any]]:
     if isinstance(what, Gone):
         return _GONE, (what.table, *what.key)
-    return _KINDS[type(what)], msgspec.structs.astuple(what)
+    fields = msgspec.structs.astuple(what)
+    for field in fields:
+        if type(field) is int and not LEAST <= field <= MOST:
+            # Acknowledged, it could never be written to its place.
+            raise OverflowError(f"{field} is no number of 64 bits")
+    return _KINDS[type(what)], fields
 
 
 def _what(kind: int, fields: list[Any]) -> Row | Gone:

@@ -97,6 +97,7 @@ STATEMENTS: dict[str, str] = {
     "GONE ENTRIES ROW": "DELETE FROM room_entries USING TIMESTAMP ? WHERE room = ? AND bucket = ? AND seq = ?",
     "GONE ENTRIES BUCKET": "DELETE FROM room_entries USING TIMESTAMP ? WHERE room = ? AND bucket = ?",
     "ENTRIES FROM": "SELECT seq, body FROM room_entries WHERE room = ? AND bucket = ? AND seq >= ? LIMIT ?",
+    "ENTRIES COVERING": "SELECT seq, body FROM room_entries WHERE room = ? AND bucket = ? AND seq >= ? AND seq < ?",
     "ENTRIES BELOW": "SELECT seq, body FROM room_entries WHERE room = ? AND bucket = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
     "HEAD": "SELECT room, seq, at FROM heads WHERE room = ?",
     "PUT HEAD": "INSERT INTO heads (room, seq, at) VALUES (?, ?, ?) USING TIMESTAMP ?",

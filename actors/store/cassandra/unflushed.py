@@ -93,7 +93,9 @@ class Unflushed:
 
     def in_slots(self, kind: type[R], slots: Collection[int]) -> list[Change]:
         """The changes of one table in these slots, in the order of each owner."""
-        generations = (self._old, self._fresh)
+        # The fresh one is looked at first: it may become the old one meanwhile, and then is found twice, and never not at all.
+        fresh = self._fresh
+        generations = (self._old, fresh)
         table = kind.table
         return [
             change
@@ -104,7 +106,7 @@ class Unflushed:
         ]
 
     def _piles(self, owner: Owner) -> list[Pile]:
-        fresh = self._fresh.get(owner)
+        fresh = self._fresh.get(owner)  # first: see above
         old = self._old.get(owner)
         return [pile for pile in (old, fresh) if pile is not None]
 

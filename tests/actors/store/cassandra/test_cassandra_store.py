@@ -11,12 +11,13 @@ from actors.runtime.actor import actor_id
 from actors.runtime.ring import slot_of
 from actors.store.cassandra import flusher
 from actors.store.cassandra.draining import drain
+from actors.store.cassandra.flushing import put_piece
 from actors.store.cassandra.schema import BUCKET
 from actors.store.cassandra.steps import Ask
-from actors.store.rows import ActiveRow, CursorRow, EntryRow, Gone
+from actors.store.rows import ActiveRow, CheckpointRow, CursorRow, EntryRow, Gone
 from actors.store.seal import Sealer
 from actors.store.shards import SLOTS, NotReleased, shard_of
-from actors.store.store import Commit, Sealed
+from actors.store.store import Commit, Sealed, StoreUnavailable
 from tests.actors.store.samples import ROOM, SLOT, USER, USER_SLOT, all_entries, entry, mark, member, put, room_row
 from tests.actors.store.test_store_model import ROOMS, AtOnce, History, picture
 from tests.kit.cassandra import GROUPS, CassandraLab
@@ -101,6 +102,21 @@ def test_a_life_that_is_drained_twice_leaves_each_entry_once(lab: CassandraLab, 
     assert 50 not in [row.seq for row in all_entries(lab, after)]
 
 
+def test_rows_that_overlap_because_two_wrote_them_read_as_one(lab: CassandraLab, unhurried: None) -> None:
+    store = lab.store("a")
+    put(lab, store, *(entry(seq) for seq in range(1, 21)))
+    lab.flush(store)
+    # A frozen owner and its taker cut the same entries differently.
+    sealer = Sealer(MASTER, lab.shelf)
+    lab.write([put_piece([entry(seq) for seq in range(first, last + 1)], 0, 1, sealer) for first, last in ((1, 7), (5, 12), (14, 16))])
+    assert [row.seq for row in all_entries(lab, store)] == list(range(1, 21))
+    for before in range(2, 22):
+        page = lab.wait(store.entries_before(SLOT, ROOM, before, 6))
+        assert [row.seq for row in page] == list(range(max(1, before - 6), before))
+    put(lab, store, gone=(Gone("entries", (ROOM, 6)),))
+    assert [row.seq for row in all_entries(lab, store)] == [seq for seq in range(1, 21) if seq != 6]
+
+
 def test_pages_reach_over_the_buckets_of_a_room(lab: CassandraLab) -> None:
     store = lab.store("a")
     promises = [store.commit(Commit(SLOT, tuple(entry(seq) for seq in range(at, at + 50)))) for at in range(1, 2 * BUCKET + 200, 50)]
@@ -179,3 +195,25 @@ def test_a_number_is_given_to_another_room_when_the_first_is_back(lab: Cassandra
         state = lab.wait(home.load_room(slot, room))
         assert state is not None and state.row.name == f"own {use}"
         assert lab.wait(home.untold([slot])) == [mark("bob", room=room)]
+
+
+def test_a_row_that_could_never_be_written_is_refused_and_the_others_of_its_group_are_not(lab: CassandraLab) -> None:
+    store = lab.store("a")
+    changes = [
+        Commit(3, (entry(1, room="other"),)),
+        Commit(SLOT, (entry(1), CheckpointRow(ROOM, 2**63, 0, b""))),
+        Commit(SLOT, (entry(2, "behind it"),)),
+    ]
+    errors = lab.settle(*[store.commit(change) for change in changes])
+    assert [type(error) for error in errors] == [type(None), OverflowError, StoreUnavailable]
+    put(lab, store, entry(1, "and on"))
+    lab.flush(store)
+    assert store.info()["checkpoint_failures"] == 0
+    assert [row.body for row in all_entries(lab, store)] == ["and on"]
+    assert all_entries(lab, store, "other", 3) == [entry(1, room="other")]
+
+
+def test_a_value_that_a_statement_cannot_take_fails_it_and_nothing_else(lab: CassandraLab) -> None:
+    with pytest.raises(AttributeError):
+        stored(lab, "HEAD", 5)
+    assert stored(lab, "HEAD", ROOM) == []
