@@ -13,6 +13,7 @@ from actors.runtime.view import View, set_override
 from actors.store.rows import EntryRow
 from actors.store.store import Commit, OutcomeUnknown, StoreUnavailable
 from cluster.beats import ViewFrame, say
+from cluster.seat_names import is_seat
 from tests.simulation.cell import SimCell
 from tests.simulation.device import SimDevice
 from tests.simulation.stock import stock
@@ -221,7 +222,11 @@ class Faults:
         self._with_cell(begin)
 
     def isolate(self) -> None:
-        """A room is to have a process and a file of its own, or to lose them."""
+        """A room is to have a process and a file of its own, or to lose them; or its process stands still just as somebody posts there."""
+        own = [cell for cell in self.world.cells.values() if is_seat(cell.name)]
+        if own and self.chance.random() < 0.3:
+            self._haunt(self.chance.choice(own))
+            return
 
         def begin(cell: SimCell) -> None:
             view = cell.member.core.view
@@ -240,6 +245,18 @@ class Faults:
                 cell.member.change(partial(seat_room, address=address))
 
         self._with_cell(begin)
+
+    def _haunt(self, cell: SimCell) -> None:
+        """It goes on later, with the post that it has by then, when it was taken for dead."""
+        room = cell.name.partition(":")[2]
+        able = [
+            device
+            for device in self.world.devices
+            if device.is_here and room in device.talk.rooms.infos and device.talk.rooms.infos[room].role != "none"
+        ]
+        for device in self.chance.sample(able, min(2, len(able))):
+            device.post(room)
+        self.later(0.001, 0.008, self._freeze_and_accuse, cell.life)
 
     def lose_answer(self) -> None:
         """The next change of view or lease is done, and whoever made it does not hear so."""

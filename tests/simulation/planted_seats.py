@@ -10,11 +10,14 @@ from actors.runtime.seating import FREE, leave_seat
 from actors.runtime.slots import Slots
 from actors.runtime.view import View, next_view
 from cluster import seat_keeper
+from cluster.seat_names import is_seat
 from tests.kit.memory import MemoryDisk
+from tests.simulation.cell import SimCell
 from tests.simulation.disk import Disk
 from tests.simulation.planting import Patch, planted
 from tests.simulation.seat_files import SeatFile, SeatFiles, Use, copy_room
 from tests.simulation.store import SimStore
+from tests.simulation.world import World
 
 
 @planted
@@ -104,15 +107,21 @@ def a_seats_file_is_named_by_its_number_alone(patch: Patch) -> None:
 
 
 @planted
-def a_room_leaves_its_seat_before_the_last_life_there_is_sealed(patch: Patch) -> None:
-    """The files of seats know no owner: a cell that is taken for dead goes on in one that is somebody else's, or nobody's."""
-    check = Disk.check
+def a_seat_is_somebody_elses_before_the_last_life_there_is_sealed(patch: Patch) -> None:
+    """A room's own cell is only taken out of the view: its life is not sealed, and the file of a seat knows no owner."""
+    check, end_life = Disk.check, World.end_life
 
     def check_shards(self: Disk, life: str, shard: int, seat: SeatFile | None = None) -> None:
         if seat is None:
             check(self, life, shard)
 
+    def end_others(self: World, by: SimCell, life: str) -> None:
+        cell = self.cells.get(life)
+        if cell is None or not is_seat(cell.name):
+            end_life(self, by, life)
+
     patch.setattr(Disk, "check", check_shards)
+    patch.setattr(World, "end_life", end_others)
     patch.setattr(SeatFiles, "take_back", lambda self, life, file: setattr(file, "owner", life))
 
 
