@@ -24,14 +24,12 @@ THEMES = (
     ("bug", "slow store", "fail"),
     ("off",),
     ("unseat", "hang up"),
-    ("isolate",),
-    ("isolate", "isolate", "crash", "trap", "move"),
-    ("isolate", "isolate", "freeze", "accuse", "store away"),
-    ("isolate", "isolate", "fail", "lost answer", "slow store", "cut"),
 )
 """Faults that are worst together."""
 THEMED = 0.5
 """How many seeds have one of these; the others draw from all."""
+SEATED = 0.3
+"""In how many seeds rooms move into processes of their own and out of them, beside the other faults."""
 
 
 class Mix(NamedTuple):
@@ -54,7 +52,14 @@ class Director:
         self.world = world
         self.chance = chance
         self.faults = Faults(world, chance)
-        some = list(chance.choice(THEMES)) if chance.random() < THEMED else chance.sample(sorted(self.faults.table), chance.randint(2, 7))
+        some = (
+            list(chance.choice(THEMES))
+            if chance.random() < THEMED
+            else chance.sample(sorted(self.faults.table.keys() - {"isolate"}), chance.randint(2, 7))
+        )
+        # Drawn apart, so that a seed without it is what it was before there were seats.
+        if Random(world.seed + 1).random() < SEATED:
+            some += ["isolate"] * max(1, len(some) // 2)
         posts_s = chance.uniform(0.08, 0.5) if chance.random() < 0.7 else chance.uniform(0.5, 1.5)
         self.mix = Mix(posts_s, chance.uniform(0.15, 1.2), chance.choice((0.3, 1.0, 5.0)), tuple(some))
         sleepy = chance.choice((0.05, 0.15, 0.5))

@@ -34,6 +34,7 @@ class World:
     """Everything of one seed. Whatever happens in it follows from its number."""
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
         self.chance = Random(seed)
         self.clock = Clock()
         self.trace = Trace(self.clock)
