@@ -16,11 +16,11 @@ FOUND_BY = {
     "a_mark_is_told_once": 66,
     "a_move_ends_before_the_owner_has_let_go": 0,
     "a_number_is_free_before_the_rows_are_back": 0,
-    "a_relay_skips_a_hole": 32,
+    "a_relay_skips_a_hole": 4,
     "a_relay_stays_with_a_dead_room": 39,
-    "a_room_leaves_its_seat_before_the_last_life_there_is_sealed": 0,
-    "a_room_lives_while_its_rows_change_files": 0,
-    "a_seat_opens_before_it_is_filled": 0,
+    "a_room_lives_while_its_rows_change_files": 6,
+    "a_seat_is_somebody_elses_before_the_last_life_there_is_sealed": 65,
+    "a_seat_opens_before_it_is_filled": 102,
     "a_seats_file_is_named_by_its_number_alone": 0,
     "acknowledged_before_the_commit": 6,
     "acknowledged_before_the_sync": 0,
@@ -40,7 +40,7 @@ FOUND_BY = {
     "taken_over_without_sealing": 9,
     "two_coordinators_without_compare_and_set": 4,
     "unanswered_posts_are_not_repeated": 4,
-    "what_was_written_while_a_room_was_copied_is_forgotten": 0,
+    "what_was_written_while_a_room_was_copied_is_forgotten": 90,
 }
 """Bug -> the first seed that found it. Every change of timing makes it another one: it is tried first, then others are."""
 BOUND = 300
