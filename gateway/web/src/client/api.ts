@@ -16,22 +16,29 @@ export function socketUrl(): URL {
 }
 
 /** How long the answer to `GET /connect` is waited for. */
-const CONNECT_LIMIT_MS = 3_000;
+const CONNECT_LIMIT_MS = 10_000;
 
 /**
  * The edges that the server names, best first; empty where it names none, undefined where nobody answers. Asked at the
- * page's own origin before each connection, so it is also what finds out cheaply whether the server is back.
+ * page's own origin before each connection, so it is also what finds out cheaply whether the server is back. Throws a
+ * `Refusal` where it says when to come again.
  */
 export async function edges(): Promise<string[] | undefined> {
+  let response: Response;
+  let value: { edges?: unknown };
   try {
     const signal = AbortSignal.timeout(CONNECT_LIMIT_MS);
-    const response = await fetch(new URL("/connect", location.origin), { cache: "no-store", signal });
-    if (!response.ok) return response.status >= 500 ? undefined : [];
-    const value = (await response.json()) as { edges?: unknown };
-    return Array.isArray(value.edges) ? value.edges.filter((edge) => typeof edge === "string") : [];
+    response = await fetch(new URL("/connect", location.origin), { cache: "no-store", signal });
+    value = response.ok ? ((await response.json()) as { edges?: unknown }) : {};
   } catch {
     return undefined; // no network, no answer in time, or one that is none
   }
+  const retryAfter = Number(response.headers.get("Retry-After"));
+  if ((response.status === 503 || response.status === 429) && retryAfter > 0) {
+    throw new Refusal({ code: "overloaded", text: "", retry: true, retry_after: retryAfter, fields: {} });
+  }
+  if (response.status >= 500) return undefined;
+  return Array.isArray(value.edges) ? value.edges.filter((edge) => typeof edge === "string") : [];
 }
 
 async function call(path: string, body: unknown, token?: string): Promise<Record<string, unknown>> {

@@ -8,7 +8,7 @@ export class Edges {
 
   /**
    * `own`: the WebSocket of the page's origin. `ask`: the edges that the server names now; undefined where nobody
-   * answers.
+   * answers. It throws a `Refusal` where the server says to come later.
    */
   constructor(private readonly own: string, private readonly ask: () => Promise<readonly string[] | undefined>) {}
 

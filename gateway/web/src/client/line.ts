@@ -2,10 +2,11 @@
 import { Connection, type Effect, type Input, type Phase } from "../protocol/connection";
 import { decode } from "../protocol/decode";
 import { PROTOCOL_VERSION, SPOKEN_VERSIONS, type Command, type Event, type Failure } from "../protocol/frames";
+import { Refusal } from "../store/requests";
 import { letGo, Opening, type Socket } from "./opening";
 
 export interface LineOwner {
-  /** Where the next connection may be opened, in the order of trying. */
+  /** Where the next connection may be opened, in the order of trying. Throws a `Refusal` where the server says to come later. */
   addresses(): Promise<readonly string[]>;
   /** Of the addresses in a `move` those that may be used, in the order of trying. */
   usable(named: readonly string[]): readonly string[];
@@ -33,7 +34,7 @@ const MOMENT = 0.8;
 const QUIET_LIMIT_MS = 5_000;
 const QUIET_LOOK_MS = 100;
 /** The next connection is given up where it is not welcomed by then. */
-const NEXT_LIMIT_MS = 15_000;
+const NEXT_LIMIT_MS = 40_000;
 
 type Move = Extract<Event, { t: "move" }>;
 
@@ -108,7 +109,18 @@ export class Line {
       this.input({ in: "opened" });
     });
     this.opening = opening;
-    opening.start(await this.owner.addresses());
+    try {
+      opening.start(await this.owner.addresses());
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      if (this.opening === opening) this.turnedAway(error.failure);
+    }
+  }
+
+  private turnedAway(failure: Failure): void {
+    this.opening = undefined;
+    this.input({ in: "refused", retryAfterMs: 1000 * (failure.retry_after ?? 0), again: false });
+    this.input({ in: "closed", code: 1006 });
   }
 
   private use(socket: Socket): void {

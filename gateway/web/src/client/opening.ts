@@ -1,4 +1,4 @@
-/** Opens a WebSocket at the first of several addresses that answers, each given a few seconds. */
+/** Opens a WebSocket at the first of several addresses that answers, each given some seconds. */
 
 /** The part of `WebSocket` that is used. */
 export interface Socket {
@@ -9,10 +9,8 @@ export interface Socket {
   onclose: ((event: never) => void) | null;
 }
 
-/** For an address that others follow. */
-export const EDGE_LIMIT_MS = 3_000;
-/** For the last one: no other is left, and a poor network takes its time. */
-export const LAST_LIMIT_MS = 6_000;
+/** For one address: in a crowd its answer takes some seconds, and who gives up and comes again makes the crowd larger. */
+export const EDGE_LIMIT_MS = 10_000;
 
 export class Opening {
   private socket: Socket | undefined;
@@ -36,7 +34,7 @@ export class Opening {
       console.warn("not to be connected to from this page", url, error); // its policy, or an address of another kind
       return next();
     }
-    this.timer = setTimeout(next, rest.length ? EDGE_LIMIT_MS : LAST_LIMIT_MS);
+    this.timer = setTimeout(next, EDGE_LIMIT_MS);
     this.socket.onclose = next;
     this.socket.onopen = () => this.end(this.socket);
   }

@@ -49,9 +49,9 @@ export const BACKOFF_WATCHED_MS = 2_500;
 /** A connection that stood this long counts as good: the next loss starts from the first pause. */
 export const STABLE_MS = 10_000;
 /** An attempt over all addresses that takes longer than this is given up; its owner limits each of them. */
-export const OPEN_LIMIT_MS = 30_000;
-/** A `welcome` that takes longer than this is given up. */
-export const GREET_LIMIT_MS = 15_000;
+export const OPEN_LIMIT_MS = 60_000;
+/** A `welcome` that takes longer than this is given up; in a crowd one waits for its turn. */
+export const GREET_LIMIT_MS = 40_000;
 /** Silence after which we ask whether the other end is there. */
 export const QUIET_MS = 25_000;
 /** How long the answer to that may take. */

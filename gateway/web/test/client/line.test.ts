@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Line } from "../../src/client/line";
 import type { Event } from "../../src/protocol/frames";
 import type { Phase } from "../../src/protocol/connection";
+import { Refusal } from "../../src/store/requests";
 import { FakeSocket, quiet } from "../kit/tabs";
 
 let sockets: FakeSocket[];
@@ -11,6 +12,7 @@ let moves: number;
 let stays: number;
 let addresses: string[];
 let isWatched: boolean;
+let comeIn: number;
 let isQuiet: boolean;
 let line: Line;
 let drawn: number;
@@ -18,9 +20,12 @@ let drawn: number;
 beforeEach(async () => {
   vi.useFakeTimers();
   [sockets, events, phases, moves, stays, isQuiet, drawn] = [[], [], [], 0, 0, true, 0.5];
-  [addresses, isWatched] = [["ws://own/ws"], true];
+  [addresses, isWatched, comeIn] = [["ws://own/ws"], true, 0];
   line = new Line({
-    addresses: async () => addresses,
+    addresses: async () => {
+      if (comeIn) throw new Refusal({ code: "overloaded", text: "", retry: true, retry_after: comeIn, fields: {} });
+      return addresses;
+    },
     usable: (named) => named,
     openSocket: (url) => {
       const socket = new FakeSocket(url);
@@ -85,7 +90,11 @@ test("a new connection that is refused, broken or silent leaves the old one as i
   for (const fail of [
     () => socket(sockets.length - 1).say({ t: "error", q: 0, code: "overloaded", text: "", retry: true }),
     () => socket(sockets.length - 1).drop(1006),
-    () => void vi.advanceTimersByTime(15_000),
+    () => {
+      vi.advanceTimersByTime(20_000);
+      socket(0).say({ t: "pong", q: 0 }); // the old one is alive
+      vi.advanceTimersByTime(20_000);
+    },
   ]) {
     ask();
     vi.advanceTimersByTime(4_000);
@@ -213,4 +222,15 @@ test("a server that speaks no version of ours is not asked again", async () => {
   socket(1).drop(4203);
   await vi.advanceTimersByTimeAsync(60_000);
   expect([line.phase, sockets.length]).toEqual(["halted", 2]);
+});
+
+test("where the server says when to come again, no socket is opened before", async () => {
+  [drawn, comeIn] = [0, 8];
+  socket(0).drop(1006);
+  await vi.advanceTimersByTimeAsync(400);
+  comeIn = 0;
+  await vi.advanceTimersByTimeAsync(7_000);
+  expect([line.phase, sockets.length]).toEqual(["waiting", 1]);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(sockets).toHaveLength(2);
 });

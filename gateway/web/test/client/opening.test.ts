@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { EDGE_LIMIT_MS, LAST_LIMIT_MS, Opening, type Socket } from "../../src/client/opening";
+import { EDGE_LIMIT_MS, Opening, type Socket } from "../../src/client/opening";
 import { FakeSocket } from "../kit/tabs";
 
 let sockets: FakeSocket[];
@@ -42,7 +42,7 @@ test("one that is closed, silent, or forbidden to this page is followed by the n
 
 test("after the last address it is told once that there is none", () => {
   opening.start(["ws://a"]);
-  vi.advanceTimersByTime(LAST_LIMIT_MS - 1);
+  vi.advanceTimersByTime(EDGE_LIMIT_MS - 1);
   expect(results).toEqual([]);
   vi.advanceTimersByTime(1);
   sockets[0]?.drop(1006);
