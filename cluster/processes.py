@@ -23,7 +23,7 @@ class ProcessId(NamedTuple):
     pid: int
     started: str
     space: str = ""
-    """The name space of its number, where the system has such: in another one the number is somebody else's."""
+    """The running system and the name space of its number, where there are such: in another one the number is somebody else's."""
 
     def text(self) -> str:
         """The form in which it is stored."""
@@ -49,9 +49,10 @@ def identify(pid: int) -> ProcessId | None:
 
 
 def pid_space() -> str:
-    """The name space of process numbers that this process is in; empty where the system has none."""
+    """The name space of process numbers that this process is in, of this machine since its start (the first name space is called
+    the same on every machine); empty where the system has none."""
     try:
-        return os.readlink("/proc/self/ns/pid")
+        return f"{this_machine()}/{os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""
 

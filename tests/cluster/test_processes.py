@@ -7,6 +7,9 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
+from cluster import processes
 from cluster.processes import ProcessId, end_session, identify, is_alive, kill_for_sure, session_members
 
 SLEEPER = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read()"]
@@ -35,6 +38,14 @@ def test_a_process_is_known_by_number_and_start() -> None:
     assert is_alive(me)
     assert not is_alive(me._replace(started="another time"))
     assert ProcessId.parse(me.text()) == me
+
+
+def test_a_process_of_another_machine_or_before_a_restart_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    me = identify(os.getpid())
+    assert me is not None
+    assert me.is_near
+    monkeypatch.setattr(processes, "this_machine", lambda: "another")
+    assert not me.is_near
 
 
 def test_a_killed_process_is_gone_when_the_call_returns_even_unreaped() -> None:
