@@ -285,7 +285,7 @@ class Coordinator:
     def _see_to_view(self, now: float) -> None:
         change = self._joining(now)
         if change is None and self.lease.mine and self.view is not None:
-            actions = self.duty.next(self.view, now)
+            actions = self.duty.next(self.view, now, self.lease.is_sure(now))
             change = next((action for action in actions if isinstance(action, ChangeView)), None)
             self._out.extend(action for action in actions if not isinstance(action, ChangeView))
         if change is not None:

@@ -82,13 +82,13 @@ class Duty:
 
     # --- what is to be done ------------------------------------------------------------------------------------------
 
-    def next(self, view: View, now: float) -> list[Action]:
-        """The next steps; at most one of them changes the view."""
+    def next(self, view: View, now: float, sure: bool) -> list[Action]:
+        """The next steps; at most one of them changes the view. `sure`: nobody else has the duty; else only the dead are sealed."""
         if now < self._wait_until:
             return []
         actions: list[Action] = []
         gone = self._gone(view, now)
-        actions.extend(self._ends(gone, now))
+        actions.extend(self._ends({life: why for life, why in gone.items() if sure or life in self._dead}, now))
         actions.extend(self._drains_of(view, now))
         change = self._change(view, now, bool(gone))
         if change is not None:

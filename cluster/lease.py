@@ -1,6 +1,6 @@
 """The coordinator's lease, as one cell watches it. Trusts no wall clock: who holds it makes its count grow, and who sees no
 change for `run_out_s` of its own clock, in looks that succeeded, may take it. Two holders at once do no harm: whatever they
-do to the view is compared and set.
+do to the view is compared and set, and lives that are not known to be dead are sealed only by a holder that `is_sure`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ class LeaseWatch:
         self.stored: Lease | None = None
         """As it was seen last; None before the first look."""
         self._since = 0.0
+        # When it was seen to change last, whatever this process slept since.
+        self._changed_at = 0.0
         self._is_blind = True
         # Since when it has been sure that the holder does not live.
         self._orphan_since: float | None = None
@@ -35,8 +37,15 @@ class LeaseWatch:
         """A look, or a change by this life, has found this."""
         if lease != self.stored or self._is_blind:
             self._since = now
+        if lease != self.stored:
+            self._changed_at = now
         self._is_blind = False
         self.stored = lease
+
+    def is_sure(self, now: float) -> bool:
+        """Whether it is this life's, and was made to grow so lately that nobody can have taken it since: half of the time in which it
+        runs out. Who is not sure seals nobody that may live."""
+        return self.mine and now - self._changed_at <= self._run_out_s / 2
 
     def not_seen(self) -> None:
         """The store did not answer: what passes until it does says nothing about the holder, who cannot reach it either."""

@@ -193,6 +193,17 @@ def test_in_a_tie_the_side_of_the_coordinator_goes_on() -> None:
     assert sorted(town.archive.sealed) == ["c.1", "d.1"]
 
 
+def test_a_coordinator_that_was_away_from_the_store_seals_nobody_by_a_lease_that_has_run_out() -> None:
+    town = settled(*FOUR)
+    town.cut(["a.1", "b.1"], ["c.1", "d.1"])
+    town.archive.away |= {"a.1", "b.1"}
+    town.seconds_until(lambda: town.coordinator in ("c.1", "d.1"))
+    town.archive.away.clear()
+    town.seconds_until(lambda: set(town.view.by_life) == {"c.1", "d.1"})
+    town.clock.advance(20.0)
+    assert sorted(town.archive.sealed) == ["a.1", "b.1"]
+
+
 def test_a_cell_that_only_one_other_misses_stays() -> None:
     town = settled(*THREE)
     town.network.cut("a.1", "b.1")

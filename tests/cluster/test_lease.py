@@ -57,6 +57,19 @@ def test_that_of_a_dead_holder_is_free_at_once_by_rank() -> None:
     assert watch.may_take(100.3, False, 0.15)
 
 
+def test_a_holder_is_sure_of_it_only_shortly_after_it_made_it_grow() -> None:
+    watch = watching("a.1", 7)
+    assert watch.is_sure(102.0)
+    watch.seen(Lease("a.1", 7), 102.0)  # to find it unchanged proves nothing: others may have watched it as long
+    assert not watch.is_sure(102.1)
+    watch.seen(Lease("a.1", 8), 102.5)
+    assert watch.is_sure(104.5)
+    watch.slept(50.0)
+    assert not watch.is_sure(152.6)
+    watch.seen(Lease("b.1", 9), 153.0)
+    assert not watch.is_sure(153.0)
+
+
 def test_its_own_is_not_taken_again_and_each_claim_counts_on() -> None:
     watch = watching("a.1", 9)
     assert watch.mine
