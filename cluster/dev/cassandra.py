@@ -96,6 +96,28 @@ def stop(folder: Path) -> None:
     (folder / _RUNNING).unlink(missing_ok=True)
 
 
+def start_node(folder: Path, number: int) -> Running:
+    """Start a node of a running cluster that has ended, on the data that it has. Raises `StartProblem`."""
+    found = running(folder)
+    if found is None or not 1 <= number <= len(found.sessions):
+        raise StartProblem(f"No Cassandra that has a node {number} runs in {folder}.")
+    if session_members(found.sessions[number - 1]):
+        return found
+    java = find_java()
+    plans = [NodePlan(one, len(found.sessions), folder / f"node-{one}", found.ports) for one in range(1, len(found.sessions) + 1)]
+    living = [plan for plan in plans if session_members(found.sessions[plan.number - 1])]
+    plan = plans[number - 1]
+    with contextlib.closing(Output(START_LIMIT_S)) as output:
+        process = _launch(plan, java, jars(java))
+        sessions = (*found.sessions[: number - 1], process.pid, *found.sessions[number:])
+        begun = found._replace(sessions=sessions)
+        (folder / _RUNNING).write_text(json.dumps(begun._asdict()))
+        name = f"node {number}"
+        output.listen(name, process)
+        output.wait(lambda said: READY in said[name] and all(_sees(said[name], other) for other in living), "start")
+    return begun
+
+
 def _start_all(folder: Path, plans: list[NodePlan], java: Path, software: list[Path]) -> Running:
     is_new = not (folder / _MADE).exists()
     output = Output(START_LIMIT_S)
