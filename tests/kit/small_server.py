@@ -82,7 +82,8 @@ class SmallServer:
         rooms = [{"room": room, "head": len(self._logs[room])} for room, members in self._members.items() if user in members]
         if "hides heads" in self._faults and self._kills:
             rooms = []
-        return {"t": "welcome", "user": user, "device": device, "since": 0, "rooms": rooms, "pages": []}
+        session = f"session:small~{device}"
+        return {"t": "welcome", "user": user, "device": device, "session": session, "since": 0, "rooms": rooms, "pages": []}
 
     def _frame(self, connection: ServerConnection, user: str, device: str, frame: dict[str, Any]) -> dict[str, Any] | None:
         kind, room = frame["t"], frame.get("room", "")
