@@ -270,8 +270,10 @@ class Coordinator:
         self._out.append(WriteLease(*self.lease.claim()))
 
     def _may_have_duty(self) -> bool:
-        """A life of the view; one that is still to join only where nobody else can let it in."""
-        return self.view is None or self.life in self.view.by_life or all(life in self.dead for life in self.view.by_life)
+        """A life of the view; one that is still to join only where nobody else can let it in: a room's own cell never has the duty."""
+        if self.view is None or self.life in self.view.by_life:
+            return True
+        return all(cell.life in self.dead for cell in self.view.cells if LABELS & set(cell.labels))
 
     def _holder_lives(self) -> bool:
         holder = self.lease.holder
