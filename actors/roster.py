@@ -127,8 +127,8 @@ class Roster:
 
     def check_add(self, by: str, user: str) -> None:
         """Whether `by` may make `user` a member: `forbidden`, or `no_such_room` where it is not open to them."""
-        if self.row.kind == "direct":
-            raise ChatError("forbidden")
+        if self.row.kind == "direct":  # who talks with whom is nobody else's business
+            raise ChatError("forbidden" if by in self.members else "no_such_room")
         if by == user:
             if not self.row.public and user not in self.members:
                 raise ChatError("no_such_room")

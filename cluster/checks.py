@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from actors.store.cluster_file import is_complete
+from actors.store.data_folder import check_stored
 from actors.store.opening import CannotOpen
 from actors.store.store import StoreError
 from cluster.check_delivery import ask_health
@@ -106,6 +107,8 @@ def check_data(settings: Settings) -> Finding:
         if not settings.store and (not settings.data.exists() or not is_complete(settings.data)):
             return Finding("data", "ok", "none yet")
         opened = open_folder(settings)
+        if not settings.store:
+            check_stored(settings.data)
     except (CannotOpen, StoreError) as error:
         if settings.store:
             return Finding("data", "wrong", str(error), "Start Cassandra, or name the right address in `store`.")

@@ -55,6 +55,7 @@ def prepare(settings: Settings) -> None:
         else:
             _check_space(settings)
             data_folder.prepare(settings.data, settings.shard_count, int(time.time() * 1000), settings.master_key_file)
+            data_folder.check_stored(settings.data)
         for inner in ("log", "run"):
             (settings.data / inner).mkdir(mode=0o700, exist_ok=True)
         opened = _opened(settings)

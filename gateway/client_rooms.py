@@ -53,11 +53,13 @@ class Rooms:
 
     # --- what the server says ---
 
-    def listed(self, info: RoomInfo) -> None:
-        """A room in a welcome or in a page of rooms: what is there already is old, for who begins after the head."""
+    def listed(self, info: RoomInfo, is_back: bool = False) -> None:
+        """A room in a welcome or in a page of rooms: what is there already is old, for who begins after the head. `is_back`: this device
+        was welcomed before, so that a direct chat which it does not know was begun while it was away."""
         view = self._told(info)
         if view.have is None:
-            self._begin(info.room, view, info.first - 1 if self._from_first else max(info.head, info.first - 1))
+            is_new = self._from_first or (is_back and info.kind == "direct")
+            self._begin(info.room, view, info.first - 1 if is_new else max(info.head, info.first - 1))
         if info.marked:
             # the server is not sure how far this device is
             self._unacked[info.room] = None

@@ -72,6 +72,8 @@ class Talk:
         self.on_notice: Callable[[e.Notice], None] = lambda notice: None
         self._since = saved.since
         self._from_first = from_first
+        # whether the last welcome was not this device's first
+        self._is_back = False
         self._agent = agent
         # what the next hello speaks: the newest version, until a server says that it does not
         self._version = c.PROTOCOL_VERSION
@@ -206,10 +208,11 @@ class Talk:
             self.posts.renumber()
         if event.user != self.user and self.user:
             self.rooms = Rooms({}, self._from_first)
+        self._is_back = (event.user, event.device) == (self.user, self.device)
         self.user, self.device, self.display = event.user, event.device, event.display
         self.is_welcomed = True
         for info in event.rooms:
-            self.rooms.listed(info)
+            self.rooms.listed(info, self._is_back)
         for page in event.pages:
             self.rooms.unasked(page)
         self._list_after = "" if event.more else None
@@ -320,7 +323,7 @@ class Talk:
     def _listed(self, result: dict[str, Any]) -> None:
         infos = msgspec.convert(result.get("rooms", []), list[e.RoomInfo])
         for info in infos:
-            self.rooms.listed(info)
+            self.rooms.listed(info, self._is_back)
         if result.get("more") and infos:
             self._list_after = infos[-1].room
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from actors.store import cluster_file
+from actors.store import cluster_file, shards
 from actors.store.cluster_file import ClusterFile
 from actors.store.opening import KeyFileError, check_folder
 from actors.store.seal import MasterKey, create_key_file, new_master_key, read_key_file
@@ -26,10 +26,10 @@ class DataFolder(NamedTuple):
     master: MasterKey
 
 
-def prepare(folder: Path, shards: int, now_ms: int, key_file: Path | None = None) -> bool:
+def prepare(folder: Path, shard_count: int, now_ms: int, key_file: Path | None = None) -> bool:
     """Make the folder, its files and the key file where they are not there yet; True where they were made.
 
-    `shards` counts for a new folder alone. A beginning that was cut off is finished. Raises `CannotOpen` and its kin.
+    `shard_count` counts for a new folder alone. A beginning that was cut off is finished. Raises `CannotOpen` and its kin.
     """
     check_folder(folder)
     if cluster_file.is_complete(folder):
@@ -41,7 +41,7 @@ def prepare(folder: Path, shards: int, now_ms: int, key_file: Path | None = None
     else:
         master = new_master_key()
         create_key_file(path, master)
-    cluster_file.create(folder, shards, master.key_id, now_ms)
+    cluster_file.create(folder, shard_count, master.key_id, now_ms)
     return True
 
 
@@ -56,3 +56,12 @@ def open_folder(folder: Path, key_file: Path | None = None) -> DataFolder:
         cluster.close()
         raise
     return DataFolder(folder, cluster, master)
+
+
+def check_stored(folder: Path) -> None:
+    """Whether every file that should be there can be used by this version. Raises `CannotOpen` and its kin."""
+    cluster = ClusterFile(folder)
+    try:
+        shards.check_files(folder, cluster.shards)
+    finally:
+        cluster.close()

@@ -11,8 +11,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from actors.store.migrations import migrate
-from actors.store.opening import Damaged, check_folder, connect, explain
+from actors.store.migrations import FORMAT, migrate
+from actors.store.opening import SHARD_KIND, Damaged, check_folder, connect, explain, version_of
 from actors.store.store import Sealed, StoreError
 
 SLOTS = 4096
@@ -56,6 +56,16 @@ def create_shards(folder: Path, shards: int) -> None:
         finally:
             connection.close()
         path.chmod(0o600)
+
+
+def check_files(folder: Path, shards: int) -> None:
+    """Whether every file is there, whole enough to be opened, and of a format that this version reads. Raises `CannotOpen` and its kin."""
+    for path in all_files(folder, shards):
+        connection = connect(path, query_only=True)
+        try:
+            version_of(connection, path, SHARD_KIND, FORMAT)
+        finally:
+            connection.close()
 
 
 def take(connection: sqlite3.Connection, life: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import resource
 import socket
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from actors.store.cluster_file import ClusterFile
 from cluster import checks
 from cluster.checks import Finding
 from cluster.data_folder import prepare
@@ -96,9 +97,9 @@ def damage(path: Path) -> None:
 
 
 def make_newer(path: Path) -> None:
-    cluster = ClusterFile(path.parent)
-    cluster._connection.execute("PRAGMA user_version=99")
-    cluster.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version=99")
+        connection.execute("UPDATE format SET oldest=99")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,9 @@ def make_newer(path: Path) -> None:
     [
         (damage, "cluster.db", "damaged"),
         (make_newer, "cluster.db", "newer version"),
+        (damage, "shard-01.db", "damaged"),
+        (make_newer, "shard-00.db", "newer version"),
+        (lambda path: path.unlink(), "shard-01.db", "missing"),
         (lambda path: path.unlink(), "master.key", "missing"),
         (lambda path: path.write_bytes(b"x" * 62), "master.key", "damaged"),
         (lambda path: path.chmod(0o644), "master.key", "can be read by others"),
@@ -117,6 +121,8 @@ def test_each_harm_to_the_data_is_one_clear_sentence(settings: Settings, harm: C
     with pytest.raises(StartProblem, match=sentence) as caught:
         prepare(settings)
     assert "\n" not in str(caught.value)
+    (found,) = [finding for finding in checks.examine(settings) if finding.what == "data"]
+    assert (found.state, sentence in found.text) == ("wrong", True)
 
 
 def test_the_key_of_other_data_is_refused(settings: Settings, tmp_path: Path) -> None:

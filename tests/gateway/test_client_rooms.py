@@ -115,6 +115,18 @@ def test_a_direct_chat_that_somebody_has_just_opened_is_read_from_its_beginning(
     assert rooms.pulls() == [("abcd", 0, 200)]
 
 
+def test_a_direct_chat_that_was_opened_while_this_device_was_away_is_read_from_its_beginning() -> None:
+    rooms = Rooms({"other": 3}, from_first=False)
+    rooms.listed(info(3, kind="direct"), is_back=True)
+    assert rooms.pulls() == [("abcd", 0, 200)]
+
+
+def test_a_device_that_comes_for_the_first_time_begins_after_what_a_direct_chat_has() -> None:
+    rooms = Rooms({}, from_first=False)
+    rooms.listed(info(3, kind="direct"), is_back=False)
+    assert rooms.pulls() == []
+
+
 def test_a_public_room_just_joined_is_not_read_from_its_beginning() -> None:
     rooms = Rooms({}, from_first=False)
     rooms.changed(info(1000))
