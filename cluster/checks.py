@@ -22,7 +22,7 @@ from cluster.check_delivery import ask_health
 from cluster.data_folder import open_folder
 from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
-from cluster.ray_environment import ray_folder
+from cluster.ray_environment import ray_folder, read_url
 from cluster.ray_instance import running
 from cluster.settings import Settings
 
@@ -149,14 +149,13 @@ def check_delivery(settings: Settings) -> Finding:
     """Whether a server that runs takes a post and hands it on. With several cells: the one that takes the connection."""
     if running(settings) is None:
         return Finding("delivery", "ok", "the server of this data folder is not running")
-    if settings.port == 0:
+    url = read_url(settings) or (settings.url(settings.port) if settings.port else "")
+    if not url:
         return Finding("delivery", "warning", "not asked: the port is not known", "Name it: `warbler status` shows it, --port takes it.")
     try:
-        told = ask_health(settings.url(settings.port))
+        told = ask_health(url)
     except OSError as error:
-        return Finding(
-            "delivery", "wrong", f"port {settings.port}: {error.strerror or error}", "`warbler status` says which port and cells there are."
-        )
+        return Finding("delivery", "wrong", f"{url}: {error.strerror or error}", "`warbler status` says which port and cells there are.")
     if told["ok"] and (alone := told.get("supervision")):
         return Finding(
             "delivery", "warning", f"a post came back in {told['took_ms']:g} ms; {alone[0]}", "`warbler status --tree` has all of it."

@@ -28,6 +28,7 @@ NAMESPACE = "warbler"
 SWITCH = "switch"
 """The name of the actor through which programs reach rooms and sessions."""
 INSTANCE = "instance.json"
+URL = "url"
 FIXED = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -170,7 +171,21 @@ def read_instance(settings: Settings) -> Instance | None:
         return None
 
 
+def write_url(settings: Settings, url: str) -> None:
+    """Say where its page is, for commands that are given the data folder alone."""
+    (settings.data / "run" / URL).write_text(url)
+
+
+def read_url(settings: Settings) -> str:
+    """Where the page of the running server is; empty where nobody has said so."""
+    try:
+        return (settings.data / "run" / URL).read_text()
+    except OSError:
+        return ""
+
+
 def forget_instance(settings: Settings) -> None:
     """There is none any more."""
     (settings.data / "run" / INSTANCE).unlink(missing_ok=True)
     (settings.data / "run" / TOKEN).unlink(missing_ok=True)
+    (settings.data / "run" / URL).unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from cluster.commands.host import load_host
 from cluster.commands.options import setting_options, settings_of
 from cluster.data_folder import prepare, remember_cells
 from cluster.problems import StartProblem
+from cluster.ray_environment import write_url
 from cluster.settings import Settings
 from cluster.tree_rows import notes
 
@@ -44,6 +45,7 @@ def command(ctx: click.Context, foreground: bool) -> None:
     host = found or (_joined(settings) if settings.address else _started(settings))
     try:
         status = wait_ready(host, is_new=found is None)
+        write_url(settings, status["url"])
         ended = _when_signalled() if foreground else None
     except BaseException:
         if found is None:

@@ -14,7 +14,7 @@ import pytest
 
 from cluster import checks
 from cluster.check_delivery import ask_health
-from cluster.ray_environment import Instance
+from cluster.ray_environment import Instance, write_url
 from cluster.settings import Settings
 
 STUCK = {"ok": False, "took_ms": 1500.0, "code": "timeout", "step": "commit"}
@@ -73,6 +73,14 @@ def test_what_the_server_says_is_told(running: Settings, status: int, told: dict
     with answering(status, json.dumps(told).encode()) as port:
         found = checks.check_delivery(at(running, port))
     assert (found.state, found.text, bool(found.mend)) == (state, text, state != "ok")
+
+
+def test_a_server_on_another_port_is_found_by_its_data_folder(running: Settings) -> None:
+    with answering(200, json.dumps({"ok": True, "took_ms": 2.5}).encode()) as port:
+        (running.data / "run").mkdir(parents=True, exist_ok=True)
+        write_url(running, f"http://127.0.0.1:{port}/")
+        for said in (0, port + 1):
+            assert checks.check_delivery(at(running, said)).text == "a post came back in 2.5 ms"
 
 
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"[1]", b'{"status": "up"}', b"\xff"])
