@@ -32,7 +32,8 @@ PING_INTERVAL_S, PING_TIMEOUT_S = 5.0, 4.0
 WELCOME_TIMEOUT_S = 40.0
 """From the connection to `welcome`; longer than the server's own limit."""
 GHOST_S = 60.0
-"""So long may the server take a connection that broke for living: who is replaced within this time was replaced by its own past."""
+"""So long may the server take a connection that ended for living, or a `hello` be on its way: who is replaced within this time was
+replaced by its own past."""
 
 _FATAL_STANDARD_CODES = (1002, 1003, 1007, 1009)
 _RETRIED_STATUS = (408, 429)
@@ -193,7 +194,7 @@ class Link:
         if 4100 <= code < 4200 and not isinstance(self._token, str) and not self._was_refreshed:
             self._was_refreshed = True
             return 0.0
-        if socket.close_code in (None, 1006):
+        if code != REPLACED:
             self._broke_at = time.monotonic()
         if code == REPLACED and is_ghost(self._broke_at, time.monotonic()):
             return 0.0
@@ -208,7 +209,7 @@ class Link:
 
 
 def is_ghost(broke_at: float, now: float) -> bool:
-    """Whether a connection that broke then may have replaced the one after it: its `hello` was on its way for longer."""
+    """Whether a connection that ended then may have replaced the one after it: its `hello` was on its way for longer."""
     return now - broke_at < GHOST_S
 
 

@@ -20,7 +20,7 @@ from gateway.client_state import Saved
 from gateway.client_talk import Talk
 from gateway.wire import decode
 from tests.kit.clock import Timing
-from tests.simulation.line import BROKEN, SimLine
+from tests.simulation.line import SimLine
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -129,10 +129,10 @@ class SimDevice:
         self._world.note(self.name, "loses {}: {}", line.cell.name, code)
         self.line = None
         self.talk.disconnected()
-        if code == BROKEN:
-            self._broke_at = now
-        elif (code == REPLACED and not is_ghost(self._broke_at, now)) or 4100 <= code < 4300:
+        if (code == REPLACED and not is_ghost(self._broke_at, now)) or 4100 <= code < 4300:
             self.bad_closes.append(code)
+        if code != REPLACED:
+            self._broke_at = now
         self._connect_later()
 
     def _connect_later(self) -> None:

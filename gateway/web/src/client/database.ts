@@ -3,6 +3,7 @@ import type { OutPost } from "../store/outbox";
 import type { Change, Keeper, KeptRoom, Snapshot } from "../store/snapshot";
 
 const VERSION = 1;
+const PREFIX = "warbler.";
 const STORES = ["meta", "rooms", "lanes"] as const;
 
 interface LaneRow {
@@ -11,9 +12,21 @@ interface LaneRow {
   next: number;
 }
 
+function nameFor(device: string): string {
+  return PREFIX + device;
+}
+
 function done<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** Another tab that sleeps may hold it open; the browser deletes it once that one wakes. */
+function deleted(request: IDBOpenDBRequest): Promise<void> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = request.onblocked = () => resolve();
     request.onerror = () => reject(request.error);
   });
 }
@@ -26,19 +39,27 @@ function committed(transaction: IDBTransaction): Promise<void> {
 }
 
 export class DatabaseKeeper implements Keeper {
-  private constructor(private readonly db: IDBDatabase) {
+  private constructor(private readonly db: IDBDatabase, private readonly factory: IDBFactory) {
     // Another tab erases it (log out): do not stand in the way.
     db.onversionchange = () => db.close();
   }
 
   static async open(device: string, factory: IDBFactory = indexedDB): Promise<DatabaseKeeper> {
-    const request = factory.open(`warbler.${device}`, VERSION);
+    const request = factory.open(nameFor(device), VERSION);
     request.onupgradeneeded = () => {
       request.result.createObjectStore("meta");
       request.result.createObjectStore("rooms", { keyPath: "id" });
       request.result.createObjectStore("lanes", { keyPath: "room" });
     };
-    return new DatabaseKeeper(await done(request));
+    return new DatabaseKeeper(await done(request), factory);
+  }
+
+  /** Delete what other devices left, whose log out was cut short. `present`: asked once the names are known. */
+  static async sweep(present: () => string | undefined, factory: IDBFactory = indexedDB): Promise<void> {
+    const names = (await factory.databases()).flatMap(({ name }) => name ?? []);
+    const device = present();
+    const left = names.filter((name) => name.startsWith(PREFIX) && (device === undefined || name !== nameFor(device)));
+    await Promise.all(left.map((name) => deleted(factory.deleteDatabase(name))));
   }
 
   async load(): Promise<Snapshot> {
@@ -64,7 +85,7 @@ export class DatabaseKeeper implements Keeper {
     for (const name of STORES) transaction.objectStore(name).clear();
     await committed(transaction);
     this.db.close();
-    indexedDB.deleteDatabase(this.db.name);
+    await deleted(this.factory.deleteDatabase(this.db.name));
   }
 }
 
@@ -86,4 +107,9 @@ export async function openKeeper(device: string): Promise<Keeper> {
     console.warn("nothing is kept between page loads", error);
     return new MemoryKeeper();
   }
+}
+
+/** A page that was left in the middle of a log out could not delete all; the next one does. */
+export async function sweepKeepers(present: () => string | undefined): Promise<void> {
+  await DatabaseKeeper.sweep(present).catch((error: unknown) => console.warn("what was kept before could not be deleted", error));
 }

@@ -56,6 +56,11 @@ export const GREET_LIMIT_MS = 40_000;
 export const QUIET_MS = 25_000;
 /** How long the answer to that may take. */
 export const PONG_LIMIT_MS = 8_000;
+/**
+ * So long may the server take a connection that ended for living, or a `hello` be on its way: who is replaced within this
+ * time was replaced by its own past.
+ */
+export const GHOST_MS = 60_000;
 /** A nudge pings a connection that was silent for this long: a laptop that wakes up holds a dead socket. */
 export const NUDGE_QUIET_MS = 3_000;
 
@@ -68,6 +73,8 @@ export class Connection {
   private failures = 0;
   private readyAt = 0;
   private heardAt = 0;
+  /** When a connection last ended otherwise than by being replaced. */
+  private brokeAt = -Infinity;
   private pinged = false;
   /** A token that was refreshed and refused again is no token. */
   private refreshedInVain = false;
@@ -154,9 +161,12 @@ export class Connection {
     const wasStable = this.phase === "ready" && now - this.readyAt >= STABLE_MS;
     this.failures = wasStable ? 0 : this.failures;
     if (this.isToComeAgain) return this.open(now);
-    switch (adviceFor(code)) {
+    const advice = adviceFor(code);
+    const isGhost = now - this.brokeAt < GHOST_MS;
+    if (advice !== "replaced") this.brokeAt = now;
+    switch (advice) {
       case "replaced":
-        return this.enter("replaced", undefined, []);
+        return isGhost ? this.wait(now) : this.enter("replaced", undefined, []);
       case "halt":
         return this.enter("halted", undefined, []);
       case "login":
@@ -189,9 +199,14 @@ export class Connection {
 
   private due(now: number): Effect[] {
     if (this.phase === "waiting") return this.open(now);
-    if (this.phase === "opening" || this.phase === "greeting") return ["drop", ...this.wait(now)];
+    if (this.phase === "opening" || this.phase === "greeting") return this.givenUp(now);
     if (this.phase !== "ready") return this.enter(this.phase, undefined, []);
-    return this.pinged ? ["drop", ...this.wait(now)] : this.ping(now);
+    return this.pinged ? this.givenUp(now) : this.ping(now);
+  }
+
+  private givenUp(now: number): Effect[] {
+    this.brokeAt = now;
+    return ["drop", ...this.wait(now)];
   }
 
   private ping(now: number): Effect[] {

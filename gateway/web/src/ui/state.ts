@@ -3,7 +3,7 @@ import { batch, signal, type Signal } from "@preact/signals";
 import type { Phase } from "../protocol/connection";
 import type { Room } from "../store/room";
 import { edges, logout, refresh, socketUrl } from "../client/api";
-import { openKeeper } from "../client/database";
+import { openKeeper, sweepKeepers } from "../client/database";
 import { Edges } from "../client/edges";
 import { Engine } from "../client/engine";
 import { openShelf } from "../client/handed";
@@ -118,9 +118,10 @@ export async function enter(credentials: Credentials): Promise<void> {
 /** Log out; the device's token ends on the server too, where it can be reached. */
 export async function leave(): Promise<void> {
   const credentials = loadSession();
+  const told = credentials && logout(credentials).catch((error: unknown) => console.warn("the server did not hear of the logout", error));
   await end(false);
   location.hash = "";
-  if (credentials) await logout(credentials).catch((error: unknown) => console.warn("the server did not hear of the logout", error));
+  await told;
 }
 
 /** Bring up the account that was logged in when the page was last open, and follow what other tabs do. */
@@ -138,6 +139,7 @@ export async function startPage(): Promise<void> {
     if (document.visibilityState === "visible") engine.peek()?.nudge();
     else engine.peek()?.flush();
   });
+  void sweepKeepers(() => loadSession()?.device);
   const credentials = loadSession();
   if (credentials) await begin(credentials);
 }

@@ -28,3 +28,20 @@ test("devices do not see each other's state", async () => {
   await (await DatabaseKeeper.open("d1", factory)).save({ since: 4, rooms: [], gone: [], lanes: [] });
   expect((await (await DatabaseKeeper.open("d2", factory)).load()).since).toBe(0);
 });
+
+test("erasing ends when the database is gone", async () => {
+  const factory = new IDBFactory();
+  await (await DatabaseKeeper.open("d1", factory)).erase();
+  expect(await factory.databases()).toEqual([]);
+});
+
+test("what a log out left behind is swept, but not the present device's nor what is not ours", async () => {
+  const factory = new IDBFactory();
+  for (const device of ["d1", "d2"]) await DatabaseKeeper.open(device, factory);
+  const other = factory.open("another program's");
+  await new Promise((resolve) => (other.onsuccess = resolve));
+  await DatabaseKeeper.sweep(() => "d2", factory);
+  expect((await factory.databases()).map(({ name }) => name).sort()).toEqual(["another program's", "warbler.d2"]);
+  await DatabaseKeeper.sweep(() => undefined, factory);
+  expect((await factory.databases()).map(({ name }) => name)).toEqual(["another program's"]);
+});

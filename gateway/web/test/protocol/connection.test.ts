@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, Connection, OPEN_LIMIT_MS, PONG_LIMIT_MS, QUIET_MS, STABLE_MS } from "../../src/protocol/connection";
+import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, Connection, GHOST_MS, OPEN_LIMIT_MS, PONG_LIMIT_MS, QUIET_MS, STABLE_MS } from "../../src/protocol/connection";
 
 const half = (): number => 0.5;
 
@@ -61,6 +61,32 @@ test("close code 4004 is not answered by a reconnect, not even after a nudge, on
   expect(connection.wakeAt).toBeUndefined();
   expect(connection.on({ in: "nudge" }, 6)).toEqual([]);
   expect(connection.on({ in: "start" }, 7)).toEqual(["open"]);
+});
+
+test("who is replaced soon after a connection ended was replaced by that one, and connects again", () => {
+  const connection = ready();
+  connection.on({ in: "closed", code: 4000 }, 0);
+  connection.on({ in: "nudge" }, 1);
+  connection.on({ in: "opened" }, 2);
+  connection.on({ in: "welcome" }, 3);
+  connection.on({ in: "closed", code: 4004 }, GHOST_MS - 1);
+  expect(connection.phase).toBe("waiting");
+  connection.on({ in: "nudge" }, GHOST_MS);
+  connection.on({ in: "opened" }, GHOST_MS);
+  connection.on({ in: "closed", code: 4004 }, GHOST_MS);
+  expect(connection.phase).toBe("replaced");
+});
+
+test("a connection that was given up may replace the next one too", () => {
+  const connection = new Connection(() => 0);
+  connection.on({ in: "start" }, 0);
+  connection.on({ in: "opened" }, 0);
+  const givenUp = connection.wakeAt ?? 0;
+  expect(connection.on({ in: "tick" }, givenUp)).toEqual(["drop"]);
+  connection.on({ in: "nudge" }, givenUp + 1);
+  connection.on({ in: "opened" }, givenUp + 2);
+  connection.on({ in: "closed", code: 4004 }, givenUp + 3);
+  expect(connection.phase).toBe("waiting");
 });
 
 test("a code that asks for a login refreshes the token once and ends when the new one is refused too", () => {
