@@ -4,6 +4,7 @@ holds the lease. A state machine without input or output: inputs come with the t
     dead (told, or its process is seen to be gone)    sealed at once, then a view without it
     silent (missed here and by most of the view)      the same; where its process can be reached it is killed before
     deaf (says that it hears a minority of the view)  the same
+    parted (it and another miss each other)           the same, after a while: no session of the one reaches rooms of the other
     not sure                                          nothing: late beats alone stop nobody
     a move, let go by its owner                       ended: the next view names the target
     a move without an answer                          withdrawn; no healthy cell is sealed for it
@@ -38,6 +39,8 @@ class Times(NamedTuple):
     beat_s: float = 1.0
     silent_s: float = 4.0
     """A cell without a beat for so long is missed."""
+    parted_s: float = 10.0
+    """Two cells that do not hear each other for so long cannot both stay, whoever else hears them."""
     cut_s: float = 3.0
     """A cell that hears so few for so long answers no reads."""
     check_s: float = 1.5
@@ -107,8 +110,10 @@ class Coordinator:
             slept_s = now - self._ticked_at - self.times.tick_s
             self.hearing.slept(slept_s)
             self.lease.slept(slept_s)
+            self.duty.parted.forget()
             self._look_at = now
         self._ticked_at = now
+        self.duty.parted.look(now)
         return self._go_on(now)
 
     def heard(self, now: float, beat: Beat) -> list[Action]:
@@ -255,8 +260,8 @@ class Coordinator:
     def _see_to_lease(self, now: float) -> None:
         if self._leasing or not LABELS & set(self.info.labels):
             return
-        if self.hearing.is_cut_off(now, holds_duty=True) or self.hearing.is_mute(now):
-            # In a minority: it could seal nobody, and those who could must get the duty.
+        if self.hearing.is_cut_off(now, holds_duty=True) or self.hearing.is_mute(now) or self._has_to_go(now):
+            # In a minority, or parted: it could seal nobody, and those who could must get the duty.
             if self.lease.mine:
                 self._leasing = True
                 self._out.append(WriteLease(*self.lease.resign()))
@@ -268,6 +273,13 @@ class Coordinator:
             return
         self._leasing = True
         self._out.append(WriteLease(*self.lease.claim()))
+
+    def _has_to_go(self, now: float) -> bool:
+        """Whether this life is the one that is parted from others, and somebody else could say so."""
+        worst = self.duty.parted.worst(now)
+        if worst is None or worst[0] != self.life or self.view is None:
+            return False
+        return any(LABELS & set(self.view.by_life[life].labels) for life in self.hearing.heard(now))
 
     def _may_have_duty(self) -> bool:
         """A life of the view; one that is still to join only where nobody else can let it in: a room's own cell never has the duty."""

@@ -10,6 +10,7 @@ from cluster.actions import Action, ChangeView, Drain, EndLife
 from cluster.hearing import Hearing
 from cluster.heat import Heat
 from cluster.loads import Load
+from cluster.parted import Parted
 
 if TYPE_CHECKING:
     from cluster.coordinator import Times
@@ -27,6 +28,7 @@ class Duty:
         self._me = me
         self._times = times
         self._hearing = hearing
+        self.parted = Parted(me, hearing, times.parted_s)
         self._dead = dead
         self._drains = drains
         self._sealed: set[str] = set()
@@ -103,6 +105,9 @@ class Duty:
                 gone.setdefault(life, f"no beat for {self._hearing.quiet_for(life, now):.1f} s, and most cells miss it")
             for life in self._hearing.deaf(now):
                 gone.setdefault(life, "it hears so few others that nothing reaches it")
+            worst = self.parted.worst(now)
+            if worst is not None and worst[0] != self._me:
+                gone.setdefault(*worst)
         return gone
 
     def _ends(self, gone: Mapping[str, str], now: float) -> list[Action]:
@@ -144,8 +149,8 @@ class Duty:
         return by is not None and by >= since
 
     def _balance(self, view: View, now: float) -> ChangeView | None:
-        if not self._all_follow(view, now):
-            return None
+        if self.parted.pairs or not self._all_follow(view, now):
+            return None  # also: who is parted from others gets nothing
         if view.version == self._wanted_for:
             return self._relieve(view, now)
         wanted = wanted_moves(view)

@@ -100,6 +100,16 @@ class Hearing:
         said = (self._said(life) for life in self.heard(now))
         return 2 * sum(beat is not None and self._me not in beat.heard for beat in said) > len(self._counted())
 
+    def parted(self, now: float) -> list[tuple[str, str]]:
+        """Pairs of lives that live and of which one says that it misses the other, in order of their names. Those that are missed
+        here are judged by what this life hears itself."""
+        here = self.heard(now)
+        hears = {life: set(said.heard) for life in here if (said := self._said(life)) is not None}
+        hears[self._me] = set(here)
+        counted = sorted(self._counted())
+        missed = ((one, other) for one in counted for other in counted if one in hears and one != other and other not in hears[one])
+        return sorted({(min(pair), max(pair)) for pair in missed})
+
     def _said(self, life: str) -> Beat | None:
         """The last beat of a life, where it speaks of the cells of this view."""
         beat = self.beats.get(life)

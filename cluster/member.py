@@ -136,9 +136,17 @@ class Member:
                 self._do(self.core.heard(self._now(), said))
         elif isinstance(said, ViewFrame):
             if said.version > self.core.version:
-                self._do(self.core.view_seen(self._now(), View.decode(said.data)))
+                self._view_told(said.data)
         elif self.core.view is not None and self.core.version > said.known:
             self._links.control(life, say(ViewFrame(self.core.version, self.core.view.encode())))
+
+    def _view_told(self, data: bytes) -> None:
+        try:
+            view = View.decode(data)
+        except ViewError as error:
+            _log.error("view_not_read", reason=str(error))  # see `_looked`
+            return
+        self._do(self.core.view_seen(self._now(), view))
 
     def linked(self, life: str, up: bool) -> None:
         """See `Overseer`."""

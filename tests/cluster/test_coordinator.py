@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actors.runtime.link import CONTROL_VERSION
 from tests.kit.town import Town, settled
 
@@ -216,19 +218,68 @@ def test_a_coordinator_that_was_away_from_the_store_seals_nobody_by_a_lease_that
     assert sorted(town.archive.sealed) == ["a.1", "b.1"]
 
 
-def test_a_cell_that_only_one_other_misses_stays() -> None:
+def test_a_cell_that_only_one_other_misses_for_a_while_stays() -> None:
     town = settled(*THREE)
     town.network.cut("a.1", "b.1")
+    town.clock.advance(12.0)
+    town.heal()
     town.clock.advance(30.0)
     assert town.archive.sealed == []
     assert set(town.view.by_life) == set(THREE)
 
 
-def test_a_one_way_partition_between_two_of_three_stops_nobody() -> None:
+def test_a_one_way_partition_between_two_of_three_stops_nobody_for_a_while() -> None:
     town = settled(*THREE)
     town.network.cut_one_way("a.1", "c.1")
+    town.clock.advance(12.0)
+    town.heal()
     town.clock.advance(30.0)
     assert town.archive.sealed == []
+
+
+@pytest.mark.parametrize("duty_is_in_it", [True, False])
+@pytest.mark.parametrize("is_one_way", [True, False])
+def test_of_two_that_stay_parted_though_others_hear_both_one_has_to_go(*, duty_is_in_it: bool, is_one_way: bool) -> None:
+    town = settled(*FOUR)
+    coordinator = town.coordinator
+    one, other = (coordinator, "c.1") if duty_is_in_it else ("b.1", "c.1")
+    (town.network.cut_one_way if is_one_way else town.network.cut)(one, other)
+    took_s = town.seconds_until(lambda: town.archive.sealed == ["c.1"])
+    assert 10.0 < took_s < 17.0
+    town.settle()
+    assert town.is_balanced(*(life for life in FOUR if life != "c.1"))
+    town.clock.advance(60.0)
+    assert town.archive.sealed == ["c.1"]
+
+
+def test_of_two_hosts_that_are_parted_one_goes_whole_and_those_who_hear_all_stay() -> None:
+    town = settled(*(life for host in "abc" for life in (f"{host}1.1", f"{host}2.1")))
+    town.cut(["a1.1", "a2.1"], ["b1.1", "b2.1"])
+    town.clock.advance(40.0)
+    assert set(town.view.by_life) in ({"a1.1", "a2.1", "c1.1", "c2.1"}, {"b1.1", "b2.1", "c1.1", "c2.1"})
+
+
+def test_a_coordinator_that_is_parted_from_more_than_any_other_gives_the_duty_back_and_goes() -> None:
+    town = settled("a.1", "b.1", "c.1", "d.1", "e.1")
+    coordinator = town.coordinator
+    others = town.others(coordinator)
+    for other in others[:2]:
+        town.network.cut(coordinator, other)
+    town.clock.advance(30.0)
+    assert town.archive.sealed == [coordinator]
+    assert set(town.view.by_life) == set(others)
+
+
+def test_who_comes_back_and_is_still_parted_goes_again() -> None:
+    town = settled(*THREE)
+    town.network.cut("b.1", "c.1")
+    town.seconds_until(lambda: town.archive.sealed == ["c.1"])
+    town.kill("c.1")
+    town.start("c.2")
+    town.network.cut("b.1", "c.2")
+    town.seconds_until(lambda: "c.2" in town.archive.sealed)
+    town.settle()
+    assert town.is_balanced("a.1", "b.1")
 
 
 def test_one_that_hears_nobody_is_sealed_though_all_hear_it() -> None:

@@ -152,3 +152,11 @@ def test_how_long_a_cell_can_be_sure_is_known_before(holds: bool, until: float) 
     assert at.sure_until(holds) == until
     assert (at.is_cut_off(until, holds), at.is_cut_off(until + 0.001, holds)) == (False, True)
     assert hearing("a.1").sure_until(holds) == inf
+
+
+def test_a_pair_is_parted_where_one_says_that_it_misses_the_other() -> None:
+    a = hearing("a.1", "b.1", "c.1", "d.1")
+    all_beat(a, 1.0, 1, b=("a.1", "c.1", "d.1"), c=("a.1", "d.1"), d=("a.1", "b.1", "c.1"))
+    assert a.parted(1.0) == [("b.1", "c.1")]
+    all_beat(a, 4.0, 2, b=("a.1", "c.1", "d.1"), c=("a.1", "b.1", "d.1"))
+    assert a.parted(5.5) == [("a.1", "d.1")]

@@ -6,6 +6,7 @@ import pytest
 
 from actors.runtime.view import drain_cell, set_override
 from actors.store.store import StoreError, StoreUnavailable
+from cluster.beats import ViewFrame, say
 from tests.kit.town import GROUPS, Town, settled
 
 THREE = ("a.1", "b.1", "c.1")
@@ -265,3 +266,13 @@ def test_whatever_happens_a_life_is_sealed_before_the_view_is_without_it(number:
     for view in town.archive.views[version - 1 :]:
         left |= set(FOUR) - set(view.by_life)
     assert left == set(town.archive.sealed) == {FOUR[number]}
+
+
+def test_a_view_that_a_peer_tells_and_that_cannot_be_read_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    town = settled(*THREE)
+    version = town.members["a.1"].core.version
+    town.members["a.1"].control("b.1", say(ViewFrame(version + 1, b"of another age")))
+    assert town.members["a.1"].core.version == version
+    assert "view_not_read" in caplog.text
+    town.clock.advance(5.0)
+    assert town.archive.sealed == []
