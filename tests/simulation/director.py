@@ -9,6 +9,7 @@ from typing import NamedTuple
 from actors import commands as c
 from tests.simulation.device import SimDevice
 from tests.simulation.faults import Faults
+from tests.simulation.program import KeyedText
 from tests.simulation.stock import USERS, stock
 from tests.simulation.world import World
 
@@ -30,6 +31,10 @@ THEMED = 0.5
 """How many seeds have one of these; the others draw from all."""
 SEATED = 0.3
 """In how many seeds rooms move into processes of their own and out of them, beside the other faults."""
+PROGRAMS = 0.3
+"""In how many seeds programs post by key, beside people."""
+KEYED_S = 0.4
+"""Seconds between such posts, on average."""
 
 
 class Mix(NamedTuple):
@@ -62,6 +67,8 @@ class Director:
             some += ["isolate"] * max(1, len(some) // 2)
         posts_s = chance.uniform(0.08, 0.5) if chance.random() < 0.7 else chance.uniform(0.5, 1.5)
         self.mix = Mix(posts_s, chance.uniform(0.15, 1.2), chance.choice((0.3, 1.0, 5.0)), tuple(some))
+        programs = Random(world.seed + 2)  # drawn apart as well
+        self._programs = programs if programs.random() < PROGRAMS else None
         sleepy = chance.choice((0.05, 0.15, 0.5))
         self.sleepers = [device for device in world.devices if chance.random() < sleepy]
         """Devices that are off until everything is over."""
@@ -79,6 +86,8 @@ class Director:
         self._again(self.mix.posts_s, self.post)
         self._again(self.mix.churn_s, self.churn)
         self._again(self.mix.faults_s, self.fault)
+        if self._programs is not None:
+            self._program(self._programs)
 
     def no_more_posts(self) -> None:
         """Nobody posts from here on; what is broken is broken on."""
@@ -128,6 +137,18 @@ class Director:
             room = self.chance.choice(rooms)
             for _ in range(self.chance.choice((1, 1, 1, 1, 6))):
                 device.post(room)
+
+    def _program(self, chance: Random) -> None:
+        """A program posts by key, again and again, until people post no more."""
+        if not self.mix.posts_s:
+            return
+        device = self.faults.device_of(chance.choice(USERS))
+        rooms = [room for room, info in device.talk.rooms.infos.items() if info.role != "none"] if device is not None else []
+        if device is not None and rooms:
+            text = KeyedText(self.world, chance.choice(rooms), device.user, len(self.world.texts), chance)
+            self.world.texts.append(text)
+            text.ask()
+        self.world.clock.later(chance.expovariate(1.0 / KEYED_S), self._program, chance)
 
     def churn(self) -> None:
         """Somebody joins, leaves, is invited or removed, or a room gets another name."""

@@ -33,7 +33,7 @@ from cluster.duty import Duty
 from cluster.lease import LeaseWatch
 from cluster.ownership import Ownership
 from tests.kit.memory import MemoryDisk
-from tests.simulation import planted_seats  # noqa: F401 - its bugs are in the table, too
+from tests.simulation import planted_keys, planted_leaving, planted_seats  # noqa: F401 - their bugs are in the table, too
 from tests.simulation.disk import Disk
 from tests.simulation.planting import PLANTED, Patch, handler, planted
 from tests.simulation.seat_files import SeatFile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from actors.roster import BANNED
 from actors.runtime.view import View
 from actors.store.rows import EntryRow, MemberRow, UserRoomRow
+from cluster.bench.history import Seen, Shown
 from cluster.bench.judge import Violation, explain, judge
 from tests.simulation.device import SimDevice
 from tests.simulation.director import Director
@@ -91,6 +93,9 @@ def _missing(world: World) -> Iterator[Violation]:
             yield Violation("away", f"{device.name} is not connected")
         elif device.waiting:
             yield Violation("unanswered", f"{device.name} waits for answers to {len(device.waiting)} posts")
+    yield from (
+        Violation("unanswered", f"the program waits for {text.body} in {text.room}") for text in world.texts if not text.is_answered
+    )
     for seat in View.decode(world.disk.view[1]).seats:
         if seat.address and (seat.filling or seat.state != "own"):
             yield Violation("seat", f"{seat.address} is still {'filling' if seat.filling else seat.state}")
@@ -108,6 +113,8 @@ def _verdict(world: World) -> list[Violation]:
     found += [Violation("sent_away", f"{device.name}: {device.bad_closes}") for device in world.devices if device.bad_closes]
     found += _missing(world)
     found += _lists(world)
+    found += _keyed(world)
+    found += _overheard(world)
     for room in world.disk.rows.tables.get(MemberRow.table, {}):
         members = _members(world, room)
         for member in members:
@@ -117,6 +124,32 @@ def _verdict(world: World) -> list[Violation]:
         if members:
             world.history.head(room, world.disk.seats.of(room).rows(EntryRow, room)[-1].seq)
     return found + judge(world.history, quiet=False)
+
+
+def _keyed(world: World) -> Iterator[Violation]:
+    """What a program posts by key is there once, where it was told so; where it was refused, at most once: an earlier request may
+    have been on its way."""
+    for text in world.texts:
+        there = {row.seq for row in world.disk.seats.of(text.room).rows(EntryRow, text.room) if row.body == text.body}
+        if len(there) > 1 or (text.stored and text.stored != there):
+            yield Violation("keyed", f"{text.body} in {text.room} was told as {sorted(text.stored)} and stands at {sorted(there)}")
+
+
+def _overheard(world: World) -> Iterator[Violation]:
+    """Who is out of a room is shown nothing that was said there since, not even that."""
+    for room in world.disk.rows.tables.get(MemberRow.table, {}):
+        members = {row.user for row in _members(world, room)}
+        entries = world.disk.seats.of(room).rows(EntryRow, room)
+        out = {json.loads(row.body)["user"]: row.seq for row in entries if row.kind in ("leave", "kick")}
+        for device in world.devices:
+            last = out.get(device.user)
+            if last is None or device.user in members:
+                continue
+            late = {event.seq for event in device.recorder.history.events if isinstance(event, Shown | Seen) and event.room == room} - set(
+                range(last + 1)
+            )
+            if late:
+                yield Violation("overheard", f"{device.name} left {room} with seq {last} and was shown {sorted(late)}")
 
 
 def _lists(world: World) -> list[Violation]:

@@ -19,6 +19,7 @@ from tests.simulation.cell import SimCell
 from tests.simulation.device import SimDevice
 from tests.simulation.disk import Disk
 from tests.simulation.line import SimLine
+from tests.simulation.program import KeyedText
 from tests.simulation.stock import DEVICES, USERS, stock
 from tests.simulation.trace import Trace
 
@@ -43,6 +44,8 @@ class World:
         self.disk = Disk(stock().disk.copy(), SHARDS)
         self.network = Network(self.clock, _CODEC, delay=DELAY_S)
         self.network.jitter = self._jitter
+        self.texts: list[KeyedText] = []
+        """What programs post by key."""
         self.broken: list[str] = []
         """What must never happen, beside what the history says."""
         self.slow_links = 0.0
