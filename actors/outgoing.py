@@ -20,6 +20,9 @@ REPEAT_S = 2.0
 """A post without an answer is sent again after this time."""
 HURRY_S = 0.05
 """A post that is known to be lost is sent again after this time; twice as long each time, up to `REPEAT_S`."""
+EARLY_S = 0.001
+"""A timer may fire so much before its time, by its loop's clock: that counts whole milliseconds, and times are sums of fractions. A
+repeat that was not due then would wait for the session's next tick, a second later."""
 GIVE_UP_S = 30.0
 """After this time the client is told to try again itself."""
 
@@ -144,7 +147,7 @@ class Outgoing:
 
     def due(self, now: float) -> list[str]:
         """Rooms whose posts have to be sent again."""
-        return [room for room, window in self.rooms.items() if window.posts and window.resend_at <= now]
+        return [room for room, window in self.rooms.items() if window.posts and window.resend_at <= now + EARLY_S]
 
     def resend(self, room: str, now: float) -> list[Submit]:
         """The posts to send again, in their order."""
