@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from actors.store.opening import FORMAT_STEP, SHARD_KIND, explain, version_of
-from actors.store.schema import shard_schema
+from actors.store.schema import saga_schema, shard_schema
 
-STEPS: tuple[Sequence[str], ...] = (shard_schema(), FORMAT_STEP)
+STEPS: tuple[Sequence[str], ...] = (shard_schema(), FORMAT_STEP, saga_schema())
 FORMAT = len(STEPS)
 """The newest version that this code reads and writes."""
 

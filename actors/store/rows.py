@@ -1,6 +1,6 @@
 """The rows that a store keeps. `Row.key` names the fields of the primary key, `Row.sealed` those stored encrypted.
 
-A row belongs to the slot of one address: a room's rows to ``room:ID``, a user's to ``user:NAME``.
+A row belongs to the slot of one address: a room's rows to ``room:ID``, a user's to ``user:NAME``, an operation's to ``saga:ID``.
 Times are milliseconds since 1970.
 """
 
@@ -127,7 +127,7 @@ class KeyRow(Row, frozen=True, gc=False):
 
 
 class UserRow(Row, frozen=True, gc=False):
-    """An account."""
+    """An account. Disabled and without a display name it is what is left of a deleted one: the name, which stays taken."""
 
     table = "users"
     key = ("user",)
@@ -216,6 +216,26 @@ class UserMarkRow(Row, frozen=True, gc=False):
     """The seq with which it was set."""
 
 
+# --- of an operation of several steps --------------------------------------------------------------------------------
+
+
+class SagaRow(Row, frozen=True, gc=False):
+    """A running operation of several steps (`actors.saga`), with all that is needed to go on with it; gone when it has ended."""
+
+    table = "sagas"
+    key = ("saga",)
+    saga: str
+    slot: int
+    what: str
+    """Its present state, by name."""
+    user: str
+    """On whose behalf."""
+    at: int
+    """When it began."""
+    state: bytes
+    """msgpack: see `actors.saga_states`."""
+
+
 class Gone(Plain, frozen=True, gc=False):
     """Take rows away: those of `table` whose first key fields equal `key` (a prefix of the primary key)."""
 
@@ -225,5 +245,6 @@ class Gone(Plain, frozen=True, gc=False):
 
 ROWS: tuple[type[Row], ...] = (
     RoomRow, MemberRow, EntryRow, MarkRow, CheckpointRow, ActiveRow, KeyRow,
-    UserRow, DeviceRow, CursorRow, UserRoomRow, ReadRow, UserMarkRow,
+    UserRow, DeviceRow, CursorRow, UserRoomRow, ReadRow, UserMarkRow, SagaRow,
 )  # fmt: skip
+"""All of them; new ones go to the end, since stored ledgers name them by their place here."""

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 import msgspec
 
-from actors.store.rows import ROWS, EntryRow, Gone, MarkRow, Row
+from actors.store.rows import ROWS, EntryRow, Gone, MarkRow, Row, SagaRow
 from actors.store.seal import Sealer
 
 R = TypeVar("R", bound=Row)
@@ -117,4 +117,10 @@ def check_gone(gone: Gone) -> str:
 def shard_schema() -> tuple[str, ...]:
     """All statements that make an empty shard file of the first format."""
     start = "INSERT INTO owner VALUES (1, '', 0)"
-    return (OWNER, SEALED, LEDGER, ENTRIES, *(table.ddl() for table in TABLES.values()), *INDEXES, start)
+    first = (table.ddl() for kind, table in TABLES.items() if kind is not SagaRow)
+    return (OWNER, SEALED, LEDGER, ENTRIES, *first, *INDEXES, start)
+
+
+def saga_schema() -> tuple[str, ...]:
+    """The step that adds the log of running operations."""
+    return TABLES[SagaRow].ddl(), "CREATE INDEX sagas_slot ON sagas (slot)"

@@ -22,7 +22,7 @@ from actors.runtime.ring import slot_of
 from actors.store.batcher import Batcher, Operation, Pending, Soon, Wake
 from actors.store.checkpoints import EVERY_PAGES, Checkpointer
 from actors.store.reader import Reader
-from actors.store.rows import CursorRow, EntryRow, KeyRow, MarkRow, MemberRow, ReadRow, UserRoomRow
+from actors.store.rows import CursorRow, EntryRow, KeyRow, MarkRow, MemberRow, ReadRow, SagaRow, UserRoomRow
 from actors.store.schema import check_gone, table_of
 from actors.store.seal import Sealer
 from actors.store.seats import Seat, find_seat, scratch_in, seats_in
@@ -217,6 +217,14 @@ class SqliteStore:
     def active(self, slots: Sequence[int]) -> Promise[list[str]]:
         """See `Store.active`."""
         return self._read_shards(self._by_shard(slots), lambda shard, some: shard.active(some), _join)
+
+    def load_saga(self, slot: int, saga: str) -> Promise[SagaRow | None]:
+        """See `Store.load_saga`."""
+        return self._read(slot, lambda shard: shard.load_saga(saga))
+
+    def sagas(self, slots: Sequence[int]) -> Promise[list[str]]:
+        """See `Store.sagas`."""
+        return self._read_shards(self._by_shard(slots), lambda shard, some: shard.sagas(some), _join)
 
     def forget_keys(self, before: int) -> Promise[int]:
         """See `Store.forget_keys`."""

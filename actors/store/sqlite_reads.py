@@ -22,6 +22,7 @@ from actors.store.rows import (
     MemberRow,
     ReadRow,
     RoomRow,
+    SagaRow,
     UserMarkRow,
     UserRoomRow,
     UserRow,
@@ -40,6 +41,7 @@ def _by_key(table: Table[Any], condition: str, order: str = "") -> str:
 _ROOMS, _MEMBERS, _MARKS, _CHECKPOINTS = (table_of(kind) for kind in (RoomRow, MemberRow, MarkRow, CheckpointRow))
 _USERS, _DEVICES, _USER_MARKS = (table_of(kind) for kind in (UserRow, DeviceRow, UserMarkRow))
 _KEYS, _CURSORS, _USER_ROOMS, _READS = (table_of(kind) for kind in (KeyRow, CursorRow, UserRoomRow, ReadRow))
+_SAGAS = table_of(SagaRow)
 
 _ROOM = _by_key(_ROOMS, "room = ?")
 _ROOM_MEMBERS = _by_key(_MEMBERS, "room = ?", "user")
@@ -62,6 +64,8 @@ _PAGE = _by_key(_USER_ROOMS, "user = ? AND room > ? AND role <> 'none'", "room L
 _NAMED_READS = _by_key(_READS, _NAMED, "room")
 _NAMED_CURSORS = _by_key(_CURSORS, _NAMED, "device, room")
 _UNTOLD = _by_key(_MARKS, "told = 0 AND slot IN (SELECT value FROM json_each(?))", "room, user")
+_SAGA = _by_key(_SAGAS, "saga = ?")
+_RUNNING = "SELECT saga FROM sagas WHERE slot IN (SELECT value FROM json_each(?)) ORDER BY saga"
 _ACTIVE = "SELECT room FROM active WHERE slot IN (SELECT value FROM json_each(?)) ORDER BY room"
 
 
@@ -203,6 +207,15 @@ class ShardReader:
     def active(self, slots: Sequence[int]) -> list[str]:
         """See `Store.active`."""
         return [room for (room,) in self._connection.execute(_ACTIVE, (_json(slots),)).fetchall()]
+
+    def load_saga(self, saga: str) -> SagaRow | None:
+        """See `Store.load_saga`."""
+        found: SagaRow | None = self._one(_SAGAS, _SAGA, saga)
+        return found
+
+    def sagas(self, slots: Sequence[int]) -> list[str]:
+        """See `Store.sagas`."""
+        return [saga for (saga,) in self._connection.execute(_RUNNING, (_json(slots),)).fetchall()]
 
     def _one(self, table: Table[Any], statement: str, *parameters: Any) -> Any:
         values = self._connection.execute(statement, parameters).fetchone()

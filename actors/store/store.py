@@ -23,6 +23,7 @@ from actors.store.rows import (
     ReadRow,
     RoomRow,
     Row,
+    SagaRow,
     UserMarkRow,
     UserRoomRow,
     UserRow,
@@ -133,6 +134,12 @@ class Store(Protocol):
 
     def active(self, slots: Sequence[int]) -> Promise[list[str]]:
         """Rooms with an `ActiveRow` in these slots."""
+
+    def load_saga(self, slot: int, saga: str) -> Promise[SagaRow | None]:
+        """A running operation, or None where it has ended or never begun."""
+
+    def sagas(self, slots: Sequence[int]) -> Promise[list[str]]:
+        """Operations that run in these slots."""
 
     def forget_keys(self, before: int) -> Promise[int]:
         """Remove `KeyRow`s older than `before` (milliseconds); returns how many."""

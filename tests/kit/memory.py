@@ -25,6 +25,7 @@ from actors.store.rows import (
     ReadRow,
     RoomRow,
     Row,
+    SagaRow,
     UserMarkRow,
     UserRoomRow,
     UserRow,
@@ -264,6 +265,14 @@ class MemoryStore:
         groups = self.disk.tables.get(ActiveRow.table, {}).values()
         rows = [cast(ActiveRow, row) for group in groups for _, row in group.values()]
         return self._answer(sorted(row.room for row in rows if row.slot in wanted))
+
+    def load_saga(self, slot: int, saga: str) -> Promise[SagaRow | None]:
+        """See `Store.load_saga`."""
+        return self._answer(next(iter(self.disk.rows(SagaRow, saga)), None))
+
+    def sagas(self, slots: Sequence[int]) -> Promise[list[str]]:
+        """See `Store.sagas`."""
+        return self._answer([row.saga for row in self.disk.in_slots(SagaRow, slots)])
 
     def forget_keys(self, before: int) -> Promise[int]:
         """See `Store.forget_keys`."""

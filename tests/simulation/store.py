@@ -231,6 +231,10 @@ class SimStore:
         """See `Store.active`."""
         return self._read(slots, "active", (), Parts([(shard_of(slot, self.shards), slot) for slot in slots], _joined))
 
+    def sagas(self, slots: Sequence[int]) -> Promise[Any]:
+        """See `Store.sagas`."""
+        return self._read(slots, "sagas", (), Parts([(shard_of(slot, self.shards), slot) for slot in slots], _joined))
+
     def __getattr__(self, name: str) -> Callable[..., Promise[Any]]:
         """All reads of one slot are alike."""
         if name not in READS_OF_A_SLOT:
@@ -245,7 +249,7 @@ class SimStore:
 READS_OF_A_SLOT = frozenset(
     {
         "load_room", "load_user", "entries_after", "entries_before", "member", "post_key",
-        "user_rooms", "user_rooms_since", "user_rooms_page", "reads", "cursors",
+        "user_rooms", "user_rooms_since", "user_rooms_page", "reads", "cursors", "load_saga",
     }
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ from actors.store.cassandra.schema import BUCKET, key_of, span_of
 from actors.store.cassandra.steps import Ask, Steps
 from actors.store.cassandra.unflushed import Owner, Pile, apply
 from actors.store.chunks import CHUNK_ENTRIES, cut, pack, unpack
-from actors.store.rows import ActiveRow, EntryRow, Gone, KeyRow, MarkRow, Row
+from actors.store.rows import ActiveRow, EntryRow, Gone, KeyRow, MarkRow, Row, SagaRow
 from actors.store.seal import Sealer
 
 
@@ -153,6 +153,8 @@ def _put(change: Change, row: Row) -> Iterator[Ask]:
     yield Ask(f"PUT {row.table.upper()}", (*msgspec.structs.astuple(row), stamp))
     if isinstance(row, KeyRow):
         yield Ask("PUT KEY TIME", (span_of(slot), row.at, slot, row.room, row.user, row.post_key, stamp))
+    if isinstance(row, SagaRow):
+        yield Ask("PUT RUNNING", (span_of(slot), slot, row.saga, stamp))
     if isinstance(row, MarkRow):
         place = (span_of(slot), slot, row.room, row.user)
         yield Ask("GONE UNTOLD 2", (stamp, *place)) if row.told else Ask("PUT UNTOLD", (*place, row.seq, row.member, stamp))
@@ -166,6 +168,8 @@ def _gone(change: Change, gone: Gone) -> Iterator[Ask]:
         yield Ask("GONE ACTIVE", (stamp, span_of(slot), slot, *gone.key))
         return
     yield Ask(f"GONE {gone.table.upper()} {len(gone.key)}", (stamp, *gone.key))
+    if gone.table == SagaRow.table:
+        yield Ask("GONE RUNNING", (stamp, span_of(slot), slot, *gone.key))
     if gone.table == MarkRow.table:
         yield Ask(f"GONE UNTOLD {len(gone.key)}", (stamp, span_of(slot), slot, *gone.key))
 

@@ -26,6 +26,7 @@ from actors.store.rows import (
     ReadRow,
     RoomRow,
     Row,
+    SagaRow,
     UserMarkRow,
     UserRoomRow,
     UserRow,
@@ -184,6 +185,18 @@ class Reads:
         answers = yield _spans("ACTIVE", wanted)
         found = [ActiveRow(room, slot) for rows in answers for slot, room in rows if slot in wanted]
         return [row.room for row in overlaid(found, changes, ActiveRow)]
+
+    def load_saga(self, saga: str) -> Steps[SagaRow | None]:
+        """See `Store.load_saga`."""
+        return (yield from self._one(SagaRow, (saga,)))
+
+    def sagas(self, slots: Sequence[int]) -> Steps[list[str]]:
+        """See `Store.sagas`."""
+        wanted = set(slots)
+        changes = self._unflushed.in_slots(SagaRow, wanted)
+        answers = yield _spans("RUNNING", wanted)
+        found = [SagaRow(saga, slot, "", "", 0, b"") for rows in answers for slot, saga in rows if slot in wanted]
+        return [row.saga for row in overlaid(found, changes, SagaRow)]
 
     # --- inside ---
 

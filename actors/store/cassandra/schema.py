@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, get_type_hints
 
-from actors.store.rows import ROWS, ActiveRow, EntryRow, MarkRow, Row, UserMarkRow
+from actors.store.rows import ROWS, ActiveRow, EntryRow, MarkRow, Row, SagaRow, UserMarkRow
 
 BUCKET = 2048
 """Entries (numbers) of a room in one partition."""
@@ -46,7 +46,7 @@ _BRIEF = "WITH gc_grace_seconds = 10800 AND compaction = {'class': 'LeveledCompa
 _LEDGER_OPTIONS = "WITH gc_grace_seconds = 3600 AND compaction = {'class': 'LeveledCompactionStrategy'}"
 STEPS: tuple[tuple[str, ...], ...] = (
     (
-        *(_ddl(kind) for kind in TYPED),
+        *(_ddl(kind) for kind in TYPED if kind is not SagaRow),
         "CREATE TABLE IF NOT EXISTS room_entries (room text, bucket int, seq bigint, at bigint, body blob, PRIMARY KEY ((room, bucket), seq))",
         "CREATE TABLE IF NOT EXISTS heads (room text PRIMARY KEY, seq bigint, at bigint)",
         """CREATE TABLE IF NOT EXISTS untold (span int, slot int, room text, user text, seq bigint, member boolean,
@@ -66,6 +66,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE IF NOT EXISTS data_keys (id bigint PRIMARY KEY, wrapped blob)",
         "CREATE TABLE IF NOT EXISTS views (one int PRIMARY KEY, version bigint, data blob)",
         "CREATE TABLE IF NOT EXISTS lease (one int PRIMARY KEY, holder text, number bigint)",
+    ),
+    (
+        _ddl(SagaRow),
+        "CREATE TABLE IF NOT EXISTS sagas_by_slot (span int, slot int, saga text, PRIMARY KEY (span, slot, saga)) " + _BRIEF,
     ),
 )
 """Migrations, in order; each statement may be repeated."""
@@ -110,6 +114,9 @@ STATEMENTS: dict[str, str] = {
     "ACTIVE": "SELECT slot, room FROM active WHERE span = ? AND slot >= ? AND slot <= ?",
     "PUT ACTIVE": "INSERT INTO active (span, slot, room) VALUES (?, ?, ?) USING TIMESTAMP ?",
     "GONE ACTIVE": "DELETE FROM active USING TIMESTAMP ? WHERE span = ? AND slot = ? AND room = ?",
+    "RUNNING": "SELECT slot, saga FROM sagas_by_slot WHERE span = ? AND slot >= ? AND slot <= ?",
+    "PUT RUNNING": "INSERT INTO sagas_by_slot (span, slot, saga) VALUES (?, ?, ?) USING TIMESTAMP ?",
+    "GONE RUNNING": "DELETE FROM sagas_by_slot USING TIMESTAMP ? WHERE span = ? AND slot = ? AND saga = ?",
     "KEYS BEFORE": 'SELECT at, slot, room, "user", post_key FROM keys_by_time WHERE span = ? AND at < ?',
     "PUT KEY TIME": 'INSERT INTO keys_by_time (span, at, slot, room, "user", post_key) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?',
     "GONE KEY TIME": """DELETE FROM keys_by_time USING TIMESTAMP ?

@@ -29,7 +29,7 @@ from actors.store.cassandra.steps import Answering, Port, Steps, launch, run
 from actors.store.cassandra.unflushed import Unflushed
 from actors.store.cassandra.upkeep import forget_keys
 from actors.store.cassandra.writer import FLUSH_S, Writer
-from actors.store.rows import CursorRow, EntryRow, KeyRow, MarkRow, MemberRow, ReadRow, UserRoomRow
+from actors.store.rows import CursorRow, EntryRow, KeyRow, MarkRow, MemberRow, ReadRow, SagaRow, UserRoomRow
 from actors.store.schema import check_gone
 from actors.store.seal import Sealer
 from actors.store.shards import SLOTS, NotReleased, shard_of, slots_of
@@ -203,6 +203,14 @@ class CassandraStore:
     def active(self, slots: Sequence[int]) -> Promise[list[str]]:
         """See `Store.active`."""
         return self._read(slots, lambda: self._reads.active(slots))
+
+    def load_saga(self, slot: int, saga: str) -> Promise[SagaRow | None]:
+        """See `Store.load_saga`."""
+        return self._read([slot], lambda: self._reads.load_saga(saga))
+
+    def sagas(self, slots: Sequence[int]) -> Promise[list[str]]:
+        """See `Store.sagas`."""
+        return self._read(slots, lambda: self._reads.sagas(slots))
 
     def forget_keys(self, before: int) -> Promise[int]:
         """See `Store.forget_keys`."""

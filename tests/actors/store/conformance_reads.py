@@ -11,6 +11,7 @@ from actors.store.rows import (
     Gone,
     KeyRow,
     ReadRow,
+    SagaRow,
     UserRoomRow,
 )
 from actors.store.store import Commit
@@ -123,6 +124,30 @@ def test_active_rooms_are_found_by_slot(lab: Lab) -> None:
     assert lab.wait(store.active([1, 2])) == ["room1"]
     put(lab, store, slot=1, gone=(Gone("active", ("room1",)),))
     assert lab.wait(store.active([1, 2])) == []
+
+
+def test_operations_that_run_are_found_by_slot_until_they_have_ended(lab: Lab) -> None:
+    store = lab.store()
+    first = SagaRow("saga1", 1, "adding", USER, AT, b"\x00state")
+    put(lab, store, first, slot=1)
+    put(lab, store, SagaRow("saga2", 4000, "leaving", USER, AT, b""), slot=4000)
+    assert sorted(lab.wait(store.sagas(range(4096)))) == ["saga1", "saga2"]
+    assert lab.wait(store.load_saga(1, "saga1")) == first and lab.wait(store.load_saga(1, "saga3")) is None
+    later = SagaRow("saga1", 1, "undoing", USER, AT, b"later")
+    put(lab, store, later, slot=1)
+    assert lab.wait(store.load_saga(1, "saga1")) == later and lab.wait(store.sagas([1, 2])) == ["saga1"]
+    put(lab, store, slot=1, gone=(Gone("sagas", ("saga1",)),))
+    assert lab.wait(store.load_saga(1, "saga1")) is None and lab.wait(store.sagas([1, 2])) == []
+
+
+def test_operations_of_a_sealed_life_are_found_by_the_next_owner(lab: Lab) -> None:
+    store = lab.store()
+    put(lab, store, SagaRow("saga1", 1, "adding", USER, AT, b"state"), SagaRow("saga3", 1, "adding", USER, AT, b""), slot=1)
+    put(lab, store, slot=1, gone=(Gone("sagas", ("saga3",)),))
+    lab.seal("a")
+    after = lab.store("b")
+    assert lab.wait(after.sagas(range(4096))) == ["saga1"]
+    assert lab.wait(after.load_saga(1, "saga1")) == SagaRow("saga1", 1, "adding", USER, AT, b"state")
 
 
 def test_a_users_rooms_by_name_since_a_version_and_in_pages(lab: Lab) -> None:

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 import pytest
 
 from actors.store import ledger, sqlite_reads
+from actors.store.migrations import STEPS
 from actors.store.rows import ROWS, EntryRow, Gone, MarkRow, Row
-from actors.store.schema import TABLES, check_gone, delete_sql, shard_schema
+from actors.store.schema import TABLES, check_gone, delete_sql
 
 
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:
     opened = sqlite3.connect(":memory:")
-    for statement in shard_schema():
+    for statement in (statement for step in STEPS for statement in step):
         opened.execute(statement)
     yield opened
     opened.close()

@@ -19,6 +19,7 @@ from actors.store.rows import (
     MemberRow,
     ReadRow,
     Row,
+    SagaRow,
     UserMarkRow,
 )
 from actors.store.store import Commit, Store
@@ -62,6 +63,7 @@ class History:
             CheckpointRow(room, self.chance.randrange(self.heads.get(room, 0) + 1), 0, b"x"),
             ActiveRow(room, slot),
             KeyRow(room, user, f"key{number}", number, number, b"d"),
+            SagaRow(f"of-{room}", slot, "adding", user, number, b"state"),
         ]
         rows += self.chance.sample(others, self.chance.choice((0, 0, 1, 2)))
         return rows
@@ -88,7 +90,13 @@ class History:
             return []
         return [
             self.chance.choice(
-                [Gone("marks", (room,)), Gone("marks", (room, user)), Gone("active", (room,)), Gone("members", (room, user))]
+                [
+                    Gone("marks", (room,)),
+                    Gone("marks", (room, user)),
+                    Gone("active", (room,)),
+                    Gone("members", (room, user)),
+                    Gone("sagas", (f"of-{room}",)),
+                ]
             )
         ]
 
@@ -103,11 +111,12 @@ def picture(lab: Any, store: Store) -> list[Any]:
     """All that can be read."""
     wait = lab.wait
     names = [room for _, room in ROOMS]
-    seen: list[Any] = [wait(store.heads(ROOMS)), wait(store.active(range(4096)))]
+    seen: list[Any] = [wait(store.heads(ROOMS)), wait(store.active(range(4096))), wait(store.sagas(range(4096)))]
     seen.append(sorted(wait(store.untold(range(4096))), key=lambda row: (row.room, row.user)))
     for slot, room in ROOMS:
         seen += [
             wait(store.load_room(slot, room)),
+            wait(store.load_saga(slot, f"of-{room}")),
             wait(store.entries_after(slot, room, 3, 1000)),
             wait(store.entries_before(slot, room, 90, 20)),
         ]
