@@ -115,20 +115,21 @@ class ChatCell:
         if gained:
             self._look_after(gained, self.store.active)
             self._look_after(gained, self.store.untold)
+            self._look_after(gained, self.store.sagas, "saga")
 
-    def _look_after(self, gained: Iterable[int], ask: Callable[[list[int]], Promise[Any]]) -> None:
-        """Rooms that their last owner left in the middle, or with marks untold: starting them does what is owed."""
+    def _look_after(self, gained: Iterable[int], ask: Callable[[list[int]], Promise[Any]], kind: str = "room") -> None:
+        """Rooms that their last owner left in the middle, or with marks untold, and operations: starting them does what is owed."""
         slots = [slot for slot in gained if self.cell.slots.is_open(slot)]
         if slots and not self.cell.closed:
-            ask(slots).when_settled(lambda found: self._wake(slots, ask, found))
+            ask(slots).when_settled(lambda found: self._wake(slots, ask, kind, found))
 
-    def _wake(self, slots: list[int], ask: Callable[[list[int]], Promise[Any]], found: Promise[Any]) -> None:
+    def _wake(self, slots: list[int], ask: Callable[[list[int]], Promise[Any]], kind: str, found: Promise[Any]) -> None:
         if found.error is not None:
             self.cell.report("look_after_failed", pinned_id("edge", self.life), None, found.error)
-            self.cell.scheduler.later(_LOOK_AGAIN_S, self._look_after, slots, ask)
+            self.cell.scheduler.later(_LOOK_AGAIN_S, self._look_after, slots, ask, kind)
             return
-        for room in sorted({row if isinstance(row, str) else row.room for row in found.result()}):
-            self.cell.tell(actor_id("room", room), WAKE)
+        for name in sorted({row if isinstance(row, str) else row.room for row in found.result()}):
+            self.cell.tell(actor_id(kind, name), WAKE)
 
     @staticmethod
     def _gone(before: View | None, view: View) -> list[str]:

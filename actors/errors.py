@@ -55,6 +55,8 @@ CODES: dict[str, Code] = {
     "too_many_unanswered": Code("Wait for answers before you send more", True, 429),
     "rate_limited": Code("Too many requests", True, 429),
     "refused": Code("The message was not accepted: {reason}", False, 403),
+    "undone": Code("It could not be done everywhere, and was undone; ask again with another key", False, 409),
+    "too_many_operations": Code("Too many operations of several steps are under way", True, 503),
     "overloaded": Code("The server is busy", True, 503),
     "unavailable": Code("That part of the server cannot be reached now", True, 503),
     "store_unavailable": Code("Messages cannot be stored now", True, 503),
@@ -134,6 +136,7 @@ class ErrorReport(Message, frozen=True, gc=False):
 
 _CLASSES: dict[str, type[ChatError]] = {
     "overloaded": Overloaded,
+    "too_many_operations": Overloaded,
     "unavailable": Unavailable,
     "store_unavailable": Unavailable,
     "unknown_outcome": Unknown,

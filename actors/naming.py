@@ -23,6 +23,11 @@ def direct_room(a: str, b: str) -> str:
     return "d" + _letters(b"direct", first, second)
 
 
+def saga_for(what: str, user: str, key: str) -> str:
+    """The id of an operation of several steps that `user` begins under a key: ``s`` and 20 lower-case base32 characters."""
+    return "s" + _letters(b"saga", f"{what} {user}", key)
+
+
 def _letters(person: bytes, first: str, second: str) -> str:
     # The length in front keeps ("ab", "c") and ("a", "bc") apart whatever characters the parts hold.
     head = first.encode()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from actors import room_answers as answers
+from actors import room_steps as steps
 from actors.audience import Audience, ByEdge, ByMember, Owed
 from actors.errors import ChatError, Unavailable
 from actors.events import ReadMark, RoomInfo
@@ -180,7 +181,7 @@ class Room(Actor):
             raise unreadable(error) from None
         if stored is not None:
             return stored
-        self.log.roster.member(request.by)
+        self.log.roster.poster(request.by)
         at = int(self._ctx.wall() * 1000)
         draft = self.log.draft(at, request.by, "text", request.body)
         marks = self.log.roster.marks_for_post(draft.seq)
@@ -256,14 +257,16 @@ class Room(Actor):
         await self._carry_out(self.log.roster.plan_edit(request.by, name=request.name, topic=request.topic, public=request.public))
         return self.log.roster.info(request.by, self.log.head)
 
-    async def _carry_out(self, plan: Plan, at: int = 0) -> None:
+    on_may_add, on_add_once, on_take_back, on_depart = steps.on_may_add, steps.on_add_once, steps.on_take_back, steps.on_depart
+
+    async def _carry_out(self, plan: Plan, at: int = 0, more: Sequence[Row] = ()) -> None:
         """Store a change of the roster, make it true, tell everybody."""
         if not plan.entries:
             return
         roster, at = self.log.roster, at or int(self._ctx.wall() * 1000)
         drafts = [self.log.draft(at, user, kind, body) for user, kind, body in plan.entries]
         marks = roster.marks_for(plan, drafts[-1].seq)
-        extra: list[Row] = [*plan.joined, *plan.banned, *([plan.row] if plan.row is not None else [])]
+        extra: list[Row] = [*plan.joined, *plan.banned, *([plan.row] if plan.row is not None else []), *more]
         was_large = roster.row.large
         await self._commit(drafts, (), [*extra, *marks], roster.gone_rows(plan))
         self._hand_over()  # to those who were here before the change

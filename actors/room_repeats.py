@@ -30,6 +30,7 @@ class Repeats:
     def number(self, posts: Sequence[Submit], at: int) -> tuple[list[Submit], list[EntryRow]]:
         """Answer repeats and refusals; the rest, each with its row."""
         log, members, numbers = self._log, self._log.roster.members, self._log.numbers
+        is_over = log.roster.is_over
         fresh: list[Submit] = []
         rows: list[EntryRow] = []
         for post in posts:
@@ -38,6 +39,8 @@ class Repeats:
                 self.answer(post, record.last)
             elif post.user not in members:
                 self.reject(post, ChatError("no_such_room"))
+            elif is_over:
+                self.reject(post, ChatError("forbidden"))
             else:
                 record = record or numbers.of(post.device)
                 if post.n == record.last + 1:

@@ -71,6 +71,18 @@ class Roster:
             raise ChatError("no_such_room")
         return member
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the other one of a direct chat is gone for good: nobody would hear what is posted."""
+        return self.row.kind == "direct" and len(self.members) < 2
+
+    def poster(self, user: str) -> MemberRow:
+        """A member who may post: `forbidden` where it is over."""
+        member = self.member(user)
+        if self.is_over:
+            raise ChatError("forbidden")
+        return member
+
     def info(self, user: str, head: int) -> RoomInfo:
         """The room as a user sees it."""
         member = self.members.get(user)
@@ -159,6 +171,25 @@ class Roster:
         forgiven = list(self.banned)[: max(0, len(self.banned) + 1 - MAX_BANNED)]
         return Plan(entries, joined=heirs, left=[user], banned=[_with(target, role=BANNED, joined_at=at)], forgiven=forgiven)
 
+    def plan_take_back(self, by: str, user: str, joined_at: int) -> Plan | None:
+        """A member who joined at that time is taken out again, and may come back; None where that is not how things stand any more."""
+        member = self.members.get(user)
+        if member is None or member.role != "member" or member.joined_at != joined_at:
+            return None
+        return Plan([(by, "kick", _json(user=user))], left=[user])
+
+    def plan_depart(self, user: str) -> Plan:
+        """An account is gone for good; the last owner's role passes on. In a direct chat the other one hears of it."""
+        target = self.members.get(user)
+        if target is None:
+            return Plan([])
+        entries = [(user, "leave", _json(user=user, gone=True))]
+        heir = self._heir(user) if target.role == "owner" else None
+        heirs = [_with(heir, role="owner")] if heir is not None else []
+        if heir is not None:
+            entries.append((user, "role", _json(user=heir.user, role="owner")))
+        return Plan(entries, joined=heirs, left=[user], mark_all=self.row.kind == "direct")
+
     def _heir(self, leaving: str) -> MemberRow | None:
         rest = [m for m in self.members.values() if m.user != leaving]
         if any(m.role == "owner" for m in rest):
@@ -207,7 +238,7 @@ class Roster:
         touched = dict.fromkeys(member.user for member in plan.joined)
         large = (plan.row or self.row).large
         if plan.mark_all and len(self.members) <= MAX_TOLD:
-            touched |= dict.fromkeys(self.members)
+            touched |= dict.fromkeys(user for user in self.members if user not in plan.left)
         marks = [MarkRow(self.row.room, user, head, False, True) for user in touched]
         marks += [MarkRow(self.row.room, user, head, False, False) for user in plan.left]
         if not large:

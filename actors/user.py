@@ -53,6 +53,7 @@ from actors.store.rows import Gone, Row
 from actors.store.store import Commit, Conflict, OutcomeUnknown, Sealed, Store, StoreError, StoreUnavailable
 from actors.unreadable import unreadable
 from actors.user_account import Account
+from actors.user_closing import answer_for_nobody, on_close_account, on_forget_account, on_rooms_to_leave
 from actors.user_cursors import Cursors
 from actors.user_list import RoomList
 
@@ -148,7 +149,7 @@ class User(Actor):
     @handles(Register)
     async def on_register(self, request: Register) -> Profile:
         """Make the account; the mailbox makes the name unique."""
-        if self._account.exists:
+        if self._account.exists or self._account.closed:
             raise ChatError("name_taken")
         await self._commit(self._account.register(request, self._now_ms()))
         return self._account.profile()
@@ -250,6 +251,8 @@ class User(Actor):
         for session, (code, _) in self._leaving.items():
             self._ctx.tell(session, Dismiss(code, ""))
 
+    on_close_account, on_rooms_to_leave, on_forget_account = on_close_account, on_rooms_to_leave, on_forget_account
+
     # --- sessions ----------------------------------------------------------------------------------------------------
 
     @handles(Attach)
@@ -311,8 +314,7 @@ class User(Actor):
     async def on_marked(self, message: Marked) -> None:
         """Keep the mark and the facts, confirm, tell the live sessions."""
         if not self._account.exists:
-            self._ctx.tell(message.origin, MarkKept(self._name, message.seq, message.seq))
-            self._ctx.stop()
+            answer_for_nobody(self, message)
             return
         try:
             change = await self._list.plan(message)

@@ -21,6 +21,8 @@ class Account:
     def __init__(self, user: str) -> None:
         self.user = user
         self.exists = False
+        self.closed = False
+        """Whether it was deleted: nothing is left of it but its name, which stays taken."""
         self.row: UserRow
         self.devices: dict[str, DeviceRow] = {}
         self._tokens: dict[bytes, str] = {}
@@ -31,8 +33,9 @@ class Account:
 
     def load(self, state: UserState) -> None:
         """From the store."""
-        self.exists = True
         self.row = state.row
+        self.closed = state.row.disabled and not state.row.display
+        self.exists = not self.closed
         for device in state.devices:
             self._keep(device)
 
@@ -56,7 +59,7 @@ class Account:
 
     def register(self, request: Register, now_ms: int) -> list[Row]:
         """A new account."""
-        self.row = UserRow(self.user, request.display, request.password, now_ms, admin=request.admin, service=request.service)
+        self.row = UserRow(self.user, request.display or self.user, request.password, now_ms, admin=request.admin, service=request.service)
         self.exists = True
         rows: list[Row] = [self.row]
         if request.grant is not None:
@@ -72,7 +75,13 @@ class Account:
     def change(self, request: SetProfile) -> list[Row]:
         """Change what is not None."""
         fields = {name: getattr(request, name) for name in ("display", "password", "disabled", "admin")}
-        return [self._set(**{name: value for name, value in fields.items() if value is not None})]
+        return [self._set(**{name: value for name, value in fields.items() if value is not None and (name != "display" or value)})]
+
+    def close(self) -> list[Row]:
+        """Nobody's from here on."""
+        self._set(display="", password="", disabled=True, admin=False)
+        self.exists, self.closed = False, True
+        return [self.row]
 
     def rehash(self, request: Rehash) -> list[Row]:
         """The same password in another text; nothing where another password stands."""

@@ -14,7 +14,7 @@ OPENS = """
 from types import SimpleNamespace
 from actors.chat_cell import ChatCell
 ChatCell.open_slots(SimpleNamespace(cell=SimpleNamespace(open_slots=lambda slots: None), _look_after=lambda *what: None,
-                                    store=SimpleNamespace(active=None, untold=None)), [1])
+                                    store=SimpleNamespace(active=None, untold=None, sagas=None)), [1])
 """
 
 
