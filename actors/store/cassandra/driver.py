@@ -14,23 +14,38 @@ from typing import Any
 from cassandra import ConsistencyLevel, DriverException, InvalidRequest
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.policies import DCAwareRoundRobinPolicy, FallthroughRetryPolicy, RetryPolicy, TokenAwarePolicy
+from cassandra.policies import (
+    ConstantReconnectionPolicy,
+    ConstantSpeculativeExecutionPolicy,
+    DCAwareRoundRobinPolicy,
+    FallthroughRetryPolicy,
+    RetryPolicy,
+    TokenAwarePolicy,
+    WhiteListRoundRobinPolicy,
+)
 from cassandra.query import BatchStatement, BatchType, tuple_factory
 
 from actors.store.cassandra.place import Place
-from actors.store.cassandra.schema import ONCE, STATEMENTS, STEPS
+from actors.store.cassandra.schema import ONCE, STATEMENTS, STEPS, UNCHANGED
 from actors.store.cassandra.steps import Answers, Asks, Rows
 from actors.store.opening import CannotOpen, NewerFormat
 from actors.store.store import StoreUnavailable
 
 TIMEOUT_S = 5.0
 """Of one statement; then its outcome is unknown."""
+SLOW_S = 0.7
+"""A statement that may be sent twice, and has no answer by then, goes to another node too: one of three that stands still holds nobody up."""
+PING_S, PONG_S = 2.0, 4.0
+"""A connection that has been still for the first is asked whether it lives; without an answer within the second its node is left alone."""
+RECONNECT_S = 1.0
+"""Between two tries to reach a node again, for ever: the driver's own pauses grow to ten minutes."""
 CONNECT_S = 5.0
 SCHEMA_S = 60.0
 _NO_DELAY = (6, 1, 1)
 """``(IPPROTO_TCP, TCP_NODELAY, 1)``: the core does not import `socket`."""
-_ONCE_PROFILE = "once"
+_ONCE_PROFILE, _UNCHANGED_PROFILE = "once", "unchanged"
 _FORMAT = "format"
+_SECOND_COPY = ConstantSpeculativeExecutionPolicy(SLOW_S, 1)
 
 
 class Driver:
@@ -40,19 +55,14 @@ class Driver:
         """Raises `CannotOpen` where the cluster cannot be reached or the login is refused."""
         self.place = place
         logging.getLogger("cassandra").setLevel(logging.ERROR)  # every lost connection would be a page of warnings
-        self._cluster = Cluster(
-            list(place.hosts),
-            port=place.port,
-            auth_provider=PlainTextAuthProvider(place.user, place.password) if place.user else None,
-            # The driver writes in pieces of 4 KiB and does not set this: every larger request would wait 40 ms.
-            sockopts=[_NO_DELAY],
-            execution_profiles={
-                EXEC_PROFILE_DEFAULT: _profile(place, RetryPolicy()),
-                _ONCE_PROFILE: _profile(place, FallthroughRetryPolicy()),
+        self._cluster = _cluster(
+            place,
+            place.hosts,
+            {
+                EXEC_PROFILE_DEFAULT: _profile(place, RetryPolicy(), _SECOND_COPY),
+                _ONCE_PROFILE: _profile(place, FallthroughRetryPolicy(), None),
+                _UNCHANGED_PROFILE: _profile(place, FallthroughRetryPolicy(), _SECOND_COPY),
             },
-            connect_timeout=CONNECT_S,
-            control_connection_timeout=CONNECT_S,
-            max_schema_agreement_wait=SCHEMA_S,
         )
         try:
             self._session: Session = self._cluster.connect()
@@ -67,24 +77,27 @@ class Driver:
             self._session.set_keyspace(self.place.keyspace)
             for name, text in STATEMENTS.items():
                 prepared = self._session.prepare(text)
-                prepared.is_idempotent = name not in ONCE
+                prepared.is_idempotent = name not in ONCE or name in UNCHANGED
                 self._prepared[name] = prepared
         except (NoHostAvailable, DriverException) as error:
             raise CannotOpen(f"The tables of Warbler cannot be used in Cassandra: {_reason(error)}") from error
 
     def migrate(self) -> None:
         """Make the keyspace and its tables, or bring them up to date. Raises `CannotOpen` and its kin. One at a time."""
+        nodes = [host for host in self._cluster.metadata.all_hosts() if host.datacenter == self.data_center]
+        copies = self.place.replication or min(3, len(nodes))
+        maker = next(iter(self._session.get_pool_state()))
         try:
-            nodes = [host for host in self._cluster.metadata.all_hosts() if host.datacenter == self.data_center]
-            copies = self.place.replication or min(3, len(nodes))
-            run = self.execute
-            run(
-                f"CREATE KEYSPACE IF NOT EXISTS {self.place.keyspace} "
-                f"WITH replication = {{'class': 'NetworkTopologyStrategy', '{self.data_center}': {copies}}}"
-            )
-            self._session.set_keyspace(self.place.keyspace)
-            run("CREATE TABLE IF NOT EXISTS settings (name text PRIMARY KEY, value blob)")
-            self._run_steps()
+            with _Maker(self.place, str(maker.endpoint.address)) as make:
+                make.run(
+                    f"CREATE KEYSPACE IF NOT EXISTS {self.place.keyspace} "
+                    f"WITH replication = {{'class': 'NetworkTopologyStrategy', '{self.data_center}': {copies}}}"
+                )
+                make.run(f"CREATE TABLE IF NOT EXISTS {self.place.keyspace}.settings (name text PRIMARY KEY, value blob)")
+                make.known_everywhere()
+                self._session.set_keyspace(self.place.keyspace)
+                self._run_steps(make)
+            self._cluster.refresh_keyspace_metadata(self.place.keyspace)  # without it nobody knows who has a copy
         except (NoHostAvailable, DriverException) as error:
             raise CannotOpen(f"The tables of Warbler cannot be made in Cassandra: {_reason(error)}") from error
 
@@ -120,8 +133,7 @@ class Driver:
             return
         gathering = _Gathering(len(asks), done)
         for number, statement in enumerate(bound):
-            profile = _ONCE_PROFILE if asks[number].statement in ONCE else EXEC_PROFILE_DEFAULT
-            self._start(statement, profile, _Pages(gathering, number))
+            self._start(statement, _profile_of(asks[number].statement), _Pages(gathering, number))
 
     def write(self, asks: Asks, done: Callable[[Exception | None], None]) -> None:
         """See `steps.Port`."""
@@ -146,15 +158,45 @@ class Driver:
 
     # --- tables ---
 
-    def _run_steps(self) -> None:
+    def _run_steps(self, make: _Maker) -> None:
         rows = self.execute(f"SELECT value FROM settings WHERE name = '{_FORMAT}'")  # noqa: S608
         version = int(rows[0][0]) if rows else 0
         if version > len(STEPS):
             raise NewerFormat(f"The keyspace {self.place.keyspace} was made by a newer version of Warbler (format {version}).")
         for number, step in enumerate(STEPS[version:], start=version + 1):
+            make.use(self.place.keyspace)
             for statement in step:
-                self.execute(statement)
-            self._session.execute("INSERT INTO settings (name, value) VALUES (%s, %s)", (_FORMAT, str(number).encode()))
+                make.run(statement)
+            make.known_everywhere()
+            self.execute("INSERT INTO settings (name, value) VALUES (%s, %s)", (_FORMAT, str(number).encode()))
+
+
+class _Maker:
+    """One node alone, which makes tables; what it made is waited for at the end: waiting after each takes three nodes a minute."""
+
+    def __init__(self, place: Place, address: str) -> None:
+        alone = ExecutionProfile(WhiteListRoundRobinPolicy([address]), request_timeout=SCHEMA_S)
+        self._cluster = _cluster(place, (address,), {EXEC_PROFILE_DEFAULT: alone})
+        self._session: Session = self._cluster.connect()
+
+    def __enter__(self) -> _Maker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cluster.shutdown()
+
+    def use(self, keyspace: str) -> None:
+        """Tables are of this one."""
+        self._session.set_keyspace(keyspace)
+
+    def run(self, statement: str) -> None:
+        """Carry it out."""
+        self._session.execute(statement)
+
+    def known_everywhere(self) -> None:
+        """Wait until all nodes that are there know the same tables. Raises `CannotOpen`."""
+        if not self._cluster.control_connection.wait_for_schema_agreement(wait_time=SCHEMA_S):
+            raise CannotOpen(f"The nodes of Cassandra do not agree on their tables after {SCHEMA_S:.0f} s.")
 
 
 class _Gathering:
@@ -211,8 +253,32 @@ class _Pages:
         self._gathering.failed(error if wrong else StoreUnavailable(f"Cassandra: {_reason(error)}"))
 
 
-def _profile(place: Place, retry: Any) -> ExecutionProfile:
+def _cluster(place: Place, hosts: tuple[str, ...], profiles: dict[Any, ExecutionProfile]) -> Any:
+    return Cluster(
+        list(hosts),
+        port=place.port,
+        auth_provider=PlainTextAuthProvider(place.user, place.password) if place.user else None,
+        # The driver writes in pieces of 4 KiB and does not set this: every larger request would wait 40 ms.
+        sockopts=[_NO_DELAY],
+        execution_profiles=profiles,
+        reconnection_policy=ConstantReconnectionPolicy(RECONNECT_S, max_attempts=None),
+        idle_heartbeat_interval=PING_S,
+        idle_heartbeat_timeout=PONG_S,
+        connect_timeout=CONNECT_S,
+        control_connection_timeout=CONNECT_S,
+        max_schema_agreement_wait=0,
+    )
+
+
+def _profile_of(statement: str) -> Any:
+    if statement in UNCHANGED:
+        return _UNCHANGED_PROFILE
+    return _ONCE_PROFILE if statement in ONCE else EXEC_PROFILE_DEFAULT
+
+
+def _profile(place: Place, retry: Any, second: Any) -> ExecutionProfile:
     return ExecutionProfile(
+        speculative_execution_policy=second,
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(place.data_center)),
         retry_policy=retry,
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,

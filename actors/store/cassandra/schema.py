@@ -164,6 +164,9 @@ STATEMENTS: dict[str, str] = {
 ONCE = frozenset(name for name, text in STATEMENTS.items() if " IF " in text)
 """Statements whose outcome depends on what is there: never repeated by themselves."""
 
+UNCHANGED = frozenset({"APPEND", "ROLL", "OPEN LEDGER", "SEAL", "SEALED LEDGER"})
+"""Those of them whose asker takes the answer to a second copy for that to the first: two may be under way."""
+
 
 def get_name(kind: type[Row], count: int) -> str:
     """The statement that reads rows of a kind by its first `count` key fields."""
