@@ -19,6 +19,8 @@ TAG_AT = 6
 CONNECTING_AT_ONCE = 64
 """Connections that are set up side by side."""
 _ANSWER_TIMEOUT_S = 30.0
+_TRIES = 30
+"""Of a request that can succeed later, before that is an error."""
 _PAGE = 200
 _FETCH_Q = 1_000_000
 """The `q` of pulls that nobody asked for by `Member.ask`."""
@@ -34,10 +36,10 @@ class Account(NamedTuple):
 
 
 class TurnedAway(LoadError):
-    """The server is busy, and says when to come again."""
+    """It can succeed later, and the server says when to come again."""
 
     def __init__(self, retry_after_s: float) -> None:
-        super().__init__(f"the server is busy: come again in {retry_after_s} s")
+        super().__init__(f"put off: come again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
 
 
@@ -57,10 +59,15 @@ class Member:
         client.on_frame = self._answer
 
     async def ask(self, frame: dict[str, Any]) -> dict[str, Any]:
-        """The server's answer to a request; `LoadError` where it is refused."""
-        self._q += 1
-        frame["q"] = self._q
-        return await self._wait(self._q, frame)
+        """The server's answer to a request, which is made again where the server says that it can succeed later; `LoadError` where it is refused."""
+        for _ in range(_TRIES):
+            self._q += 1
+            frame["q"] = self._q
+            try:
+                return await self._wait(self._q, frame)
+            except TurnedAway as refusal:
+                await asyncio.sleep(refusal.retry_after_s)
+        raise LoadError(f"{frame['t']} was put off {_TRIES} times")
 
     async def greet(self, frame: dict[str, Any]) -> dict[str, Any]:
         """The welcome that answers a `hello`."""
@@ -74,7 +81,7 @@ class Member:
             answer = await asyncio.wait_for(waiter, _ANSWER_TIMEOUT_S)
         except TimeoutError as error:
             raise LoadError(f"no answer to {frame['t']} ({self.client.why_gone()})") from error
-        if answer.get("code") == "overloaded" and answer.get("retry_after"):
+        if answer.get("retry") and answer.get("retry_after"):
             raise TurnedAway(answer["retry_after"])
         if answer["t"] in ("error", "refused"):
             raise LoadError(f"{frame['t']} was refused: {answer}")

@@ -16,6 +16,8 @@ from typing import Any
 from actors.runtime.actor import actor_id
 from actors.runtime.ring import slot_of
 from actors.store.bulk import bulk_load
+from actors.store.cassandra import bulk as cassandra_bulk
+from actors.store.cassandra.cluster_rows import ClusterRows
 from actors.store.seal import Sealer
 from actors.store.shards import shard_of
 from cluster.bench.dialect import Account
@@ -67,7 +69,10 @@ def shards_of(data: Path) -> int:
 def _load(settings: Settings, rows: Iterable[SlotRow]) -> int:
     opened = open_folder(settings)
     try:
-        return bulk_load(opened.path, opened.cluster.shards, Sealer(opened.master, opened.cluster), rows)
+        sealer = Sealer(opened.master, opened.cluster)
+        if isinstance(opened.cluster, ClusterRows):
+            return cassandra_bulk.bulk_load(opened.cluster.connection, sealer, rows)
+        return bulk_load(opened.path, opened.cluster.shards, sealer, rows)
     finally:
         opened.cluster.close()
 
@@ -95,11 +100,19 @@ def _counted(rows: Iterator[Any]) -> Iterator[Any]:
 
 
 def seed_accounts(
-    data: Path, count: int, *, prefix: str, devices: int = 1, seed: int = 1, cells: int = 1, secrets: Path | None = None
+    data: Path,
+    count: int,
+    *,
+    prefix: str,
+    devices: int = 1,
+    seed: int = 1,
+    cells: int = 1,
+    secrets: Path | None = None,
+    store: str = "",
 ) -> list[list[Account]]:
     """Accounts with tokens, in a folder that may be new (then for so many cells); for every user the accounts of its devices.
-    `secrets`: where the master key is, for a server on several nodes."""
-    settings = Settings(data=data, cells=cells, secrets=secrets)
+    `secrets`: where the master key is, for a server on several nodes. `store`: where that is not the folder."""
+    settings = Settings(data=data, cells=cells, secrets=secrets, store=store)
     prepare(settings)
     _load(settings, account_rows(prefix, seed, count, devices))
     return [
