@@ -20,6 +20,9 @@ MAX_NUMBER = 2**53 - 1
 MAX_PAGE = 200
 """Entries in one page of history."""
 
+MAX_ROOMS_AT_ONCE = 50
+"""Rooms that somebody is added to by one request."""
+
 USER_PATTERN = r"^[a-z0-9][a-z0-9._-]{1,31}$"
 ROOM_PATTERN = r"^[a-z0-9]{4,40}$"
 RoomName = Annotated[str, Constraint(pattern=ROOM_PATTERN)]
@@ -114,6 +117,15 @@ class Invite(Command, frozen=True, gc=False, tag="invite"):
     user: UserName
 
 
+class Add(Command, frozen=True, gc=False, tag="add"):
+    """Make a user a member of several rooms, of all or of none. `key` makes a repeat harmless."""
+
+    q: Query
+    key: PostId
+    user: UserName
+    rooms: Annotated[list[RoomName], Constraint(min_length=1, max_length=MAX_ROOMS_AT_ONCE)]
+
+
 class Join(Command, frozen=True, gc=False, tag="join"):
     """Become a member of a public room; not who was kicked from it."""
 
@@ -186,5 +198,5 @@ class Ping(Command, frozen=True, gc=False, tag="ping"):
 
 
 AnyCommand = (
-    Hello | Post | Ack | Read | Pull | Create | Direct | Invite | Join | Leave | Kick | SetRole | Edit | Members | Rooms | Who | Ping
+    Hello | Post | Ack | Read | Pull | Create | Direct | Invite | Add | Join | Leave | Kick | SetRole | Edit | Members | Rooms | Who | Ping
 )

@@ -11,8 +11,9 @@ from typing import Any
 from actors import commands as c
 from actors.errors import ChatError
 from actors.messages import room as r
+from actors.messages import saga as s
 from actors.messages import user as u
-from actors.naming import direct_room, room_for
+from actors.naming import direct_room, room_for, saga_for
 from actors.places import Places
 from actors.runtime.actor import Context, actor_id
 from actors.welcome import heads_of, with_heads
@@ -33,11 +34,16 @@ class Requests:
     def _room(self, name: str, request: Any) -> Awaitable[Any]:
         return self._ctx.ask(actor_id("room", name), request)
 
+    def _operation(self, what: str, key: str, request: Any) -> Awaitable[Any]:
+        return self._ctx.ask(actor_id("saga", saga_for(what, self._user, key)), request)
+
     async def _create(self, command: c.Create) -> dict[str, Any]:
         members = list(command.members)
         room = room_for(self._user, command.key)
-        info = await self._room(room, r.OpenRoom(self._user, command.name, command.topic, command.public, members))
-        return {"room": info}
+        if members:
+            request = s.MakeRoom(self._user, room, command.name, command.topic, command.public, members)
+            return {"room": await self._operation("create", command.key, request)}
+        return {"room": await self._room(room, r.OpenRoom(self._user, command.name, command.topic, command.public, members))}
 
     async def _direct(self, command: c.Direct) -> dict[str, Any]:
         room = direct_room(self._user, command.user)
@@ -47,6 +53,12 @@ class Requests:
         if command.user == self._user:
             raise ChatError("already_a_member")
         await self._room(command.room, r.AddMember(self._user, command.user))
+        return {}
+
+    async def _add(self, command: c.Add) -> dict[str, Any]:
+        if command.user == self._user:
+            raise ChatError("already_a_member")
+        await self._operation("add", command.key, s.AddToRooms(self._user, command.user, list(dict.fromkeys(command.rooms))))
         return {}
 
     async def _join(self, command: c.Join) -> dict[str, Any]:
@@ -90,6 +102,7 @@ _TABLE: dict[type[c.Command], Callable[[Requests, Any], Awaitable[dict[str, Any]
     c.Create: Requests._create,
     c.Direct: Requests._direct,
     c.Invite: Requests._invite,
+    c.Add: Requests._add,
     c.Join: Requests._join,
     c.Leave: Requests._leave,
     c.Kick: Requests._kick,

@@ -20,4 +20,6 @@ async def do_account_call(accounts: Accounts, call: str, arguments: dict[str, An
         return described(await accounts.change(user, Changes(**arguments)))
     if call == "show":
         return described(await accounts.show(**arguments))
+    if call == "delete":
+        return await accounts.delete(**arguments)
     raise ValueError(f"there is no account call {call!r}")

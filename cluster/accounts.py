@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from actors.commands import USER_PATTERN
 from actors.errors import ChatError
+from actors.messages.saga import DeleteAccount
 from actors.messages.user import GetProfile, LogIn, Profile, Register, SetProfile
+from actors.naming import saga_for
 from actors.ports import Asker
-from actors.runtime.actor import R, Request, actor_id
+from actors.runtime.actor import ActorId, R, Request, actor_id
 from cluster.problems import StartProblem
 from gateway.api.bridge import ask
 from gateway.auth.passwords import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, Passwords
@@ -60,6 +62,11 @@ class Accounts:
         hashed = await self._passwords.hash(check_password(changes.password)) if changes.password is not None else None
         return await self._told(user, SetProfile(password=hashed, disabled=changes.disabled, admin=changes.admin))
 
+    async def delete(self, user: str) -> None:
+        """End an account for good. It has left its rooms when, or soon after, this returns."""
+        check_name(user)
+        await self._told(user, DeleteAccount(user), actor_id("saga", saga_for("delete", user, "")))
+
     async def show(self, user: str) -> Profile:
         """The account, without its password."""
         check_name(user)
@@ -75,23 +82,23 @@ class Accounts:
     async def _with_token(self, user: str) -> tuple[str, str]:
         issued = issue_for_service(user, new_device(), "load test")
         try:
-            await self._ask(user, Register(user, "", issued.grant))
+            await self._ask(actor_id("user", user), Register(user, "", issued.grant))
         except ChatError as error:
             if error.code != "name_taken":
                 raise StartProblem(f"{user}: {error.text}.") from error
             await self._told(user, LogIn(issued.grant))
         return user, issued.token
 
-    async def _told(self, user: str, request: Request[R]) -> R:
+    async def _told(self, user: str, request: Request[R], whom: ActorId | None = None) -> R:
         try:
-            return await self._ask(user, request)
+            return await self._ask(whom or actor_id("user", user), request)
         except ChatError as error:
             raise StartProblem(f"{user}: {error.text}.") from error
 
-    async def _ask(self, user: str, request: Request[R]) -> R:
+    async def _ask(self, whom: ActorId, request: Request[R]) -> R:
         for left in range(TRIES, 0, -1):
             try:
-                return await ask(self._asker, actor_id("user", user), request, timeout=10.0)
+                return await ask(self._asker, whom, request, timeout=10.0)
             except ChatError as error:
                 if error.code not in ("unavailable", "overloaded", "store_unavailable") or left == 1:
                     raise

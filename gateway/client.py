@@ -174,6 +174,11 @@ class Client:
         """Make a user a member."""
         await self._ask(lambda q: c.Invite(q, room, user))
 
+    async def add(self, user: str, rooms: Sequence[str]) -> None:
+        """Make a user a member of all these rooms, or of none: the error's fields then name the `room` that refused."""
+        key = secrets.token_urlsafe(12)
+        await self._ask(lambda q: c.Add(q, key, user, list(rooms)))
+
     async def join(self, room: str) -> e.RoomInfo:
         """Become a member of a public room."""
         return _room_in(await self._ask(lambda q: c.Join(q, room)))

@@ -73,14 +73,19 @@ class Accounts:
                 self._pause(max(pause_s, min(error.retry_after or 0.0, TIMEOUT_S)))
         return _login(self._post("/api/v1/refresh", {"refresh": refresh}))
 
-    def _post(self, path: str, body: dict[str, str]) -> dict[str, Any]:
+    def delete(self, token: str, password: str) -> None:
+        """End the account that this token belongs to, for good. Raises `ChatError`: `bad_credentials` where the password is another."""
+        self._post("/api/v1/me/delete", {"password": password}, token)
+
+    def _post(self, path: str, body: dict[str, str], token: str = "") -> dict[str, Any]:
         connection = (
             HTTPSConnection(self._host, self._port, timeout=TIMEOUT_S, context=self._tls)
             if self._is_tls
             else HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
         )
         try:
-            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            shown = {"Authorization": f"Bearer {token}"} if token else {}
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **shown})
             response = connection.getresponse()
             return _answer(response, response.read(_MAX_ANSWER_BYTES))
         except (OSError, HTTPException) as error:

@@ -33,7 +33,7 @@ decode_event: Callable[[str | bytes], e.Event] = msgspec.json.Decoder(e.AnyEvent
 _decode_tag = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.encode
 _TAGS = frozenset(kind.__struct_config__.tag for kind in e.AnyEvent.__args__)
-_REPEATABLE = (c.Pull, c.Create, c.Direct, c.Members, c.Rooms, c.Who)
+_REPEATABLE = (c.Pull, c.Create, c.Add, c.Direct, c.Members, c.Rooms, c.Who)
 _GONE = ("no_such_room", "not_a_member", "forbidden")
 
 Settled = Callable[[Any, ChatError | None], None]

@@ -94,6 +94,18 @@ def enable(ctx: click.Context, user: str) -> None:
     _show(ctx, "change", user=user, disabled=False)
 
 
+@of_one("delete")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(ctx: click.Context, user: str, yes: bool) -> None:
+    """End it for good: logged out everywhere, out of all rooms. Its messages stay, and nobody can take its name again."""
+    if not yes:
+        if not sys.stdin.isatty():
+            raise StartProblem("An account that is deleted cannot be brought back; say --yes.")
+        click.confirm(f"Delete the account {user}? It cannot be brought back.", abort=True)
+    call(settings_of(ctx), "delete", user=user)
+    click.echo(f"{user} is deleted.")
+
+
 @of_one("reset-password")
 def reset_password(ctx: click.Context, user: str) -> None:
     """Give it another password (asked for, WARBLER_PASSWORD, or made and shown), and end all its sessions."""

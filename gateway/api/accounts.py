@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 
 from actors.errors import ChatError
+from actors.messages.saga import DeleteAccount
 from actors.messages.user import GetProfile, Identity, ListDevices, LogOut, SetProfile
 from gateway.api.answers import DevicesTold, DeviceTold, LoggedIn, Me, MyChanged, NextStep, UserTold
 from gateway.api.caller import Caller
 from gateway.api.login import checked_password, log_in, log_in_again, next_step, refresh, register
-from gateway.api.questions import Credentials, DeviceText, FactorValue, MyChanges, NewAccount, OldPair, UserText
+from gateway.api.questions import Credentials, DeviceText, FactorValue, MyChanges, MyEnd, NewAccount, OldPair, UserText
 from gateway.api.services import Services, WithServices, address_of
 from gateway.logs import event_log
 
@@ -81,6 +82,17 @@ async def _change_password(services: Services, caller: Identity, old: str, new: 
 async def _device_name(services: Services, caller: Identity) -> str:
     answer = await services.ask_user(caller.user, ListDevices())
     return next((device.name for device in answer.devices if device.device == caller.device), "")
+
+
+@router.post("/me/delete", status_code=204)
+async def delete_me(shown: MyEnd, caller: Caller, request: Request, services: WithServices) -> None:
+    """End my account, for good: all devices are logged out, I leave all rooms and direct chats, and nobody can take the name again.
+    What I wrote stays where it is."""
+    address = address_of(request)
+    await checked_password(services, caller.user, shown.password, address)
+    services.budgets.login_succeeded(caller.user, address)
+    await services.ask_saga("delete", caller.user, "", DeleteAccount(caller.user))
+    _log.info("account_deleted", user=caller.user, by=caller.user, address=address)
 
 
 @router.get("/devices")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from actors.errors import ChatError
+from actors.messages.saga import DeleteAccount
 from actors.messages.user import Register, SetProfile
 from gateway.api.answers import AdminMade, AdminProfile
 from gateway.api.caller import AdminCaller
@@ -49,3 +50,12 @@ async def change_account(user: UserText, changes: AdminChanges, caller: AdminCal
     profile = await services.ask_user(user, request)
     _log.info("account_changed", user=user, by=caller.user, changed=sorted(changes.model_fields_set))
     return AdminProfile.model_validate(profile)
+
+
+@router.delete("/accounts/{user}", status_code=204)
+async def delete_account(user: UserText, caller: AdminCaller, services: WithServices) -> None:
+    """End an account for good; what it wrote stays where it is. One's own is ended with `POST /me/delete`."""
+    if user == caller.user:
+        raise ChatError("forbidden")
+    await services.ask_saga("delete", user, "", DeleteAccount(user))
+    _log.info("account_deleted", user=user, by=caller.user)

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from actors.commands import MAX_BODY_BYTES, MAX_NUMBER, MAX_PAGE, USER_PATTERN, Role
+from actors.commands import MAX_BODY_BYTES, MAX_NUMBER, MAX_PAGE, MAX_ROOMS_AT_ONCE, USER_PATTERN, Role
 from gateway.auth.passwords import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS
 
 ROOM_PATTERN = r"^[a-z0-9]{4,40}$"
@@ -105,6 +105,12 @@ class MyChanges(Asked):
         if self.display is None and self.password is None:
             raise ValueError("nothing to change")
         return self
+
+
+class MyEnd(Asked):
+    """The password once more, to end one's account."""
+
+    password: GivenPassword
 
 
 class AdminAccount(Asked):
@@ -210,6 +216,12 @@ class NewMember(Asked):
     """Whom to invite; oneself, to join a public room."""
 
     user: UserText
+
+
+class SeveralRooms(Asked):
+    """Where to add somebody."""
+
+    rooms: Annotated[list[RoomText], Field(min_length=1, max_length=MAX_ROOMS_AT_ONCE)]
 
 
 class RoleGiven(Asked):

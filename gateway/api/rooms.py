@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from actors.errors import ChatError
 from actors.messages.room import (
     AddMember,
     ChangeRole,
@@ -18,6 +19,7 @@ from actors.messages.room import (
     OpenRoom,
     RemoveMember,
 )
+from actors.messages.saga import AddToRooms, MakeRoom
 from actors.messages.user import ListRooms
 from actors.naming import direct_room, room_for
 from gateway.api.answers import HistoryTold, MembersTold, MessageStored, RoomsTold, RoomTold
@@ -33,6 +35,7 @@ from gateway.api.questions import (
     RoomChanges,
     RoomsWanted,
     RoomText,
+    SeveralRooms,
     UserText,
 )
 from gateway.api.services import WithServices
@@ -51,8 +54,12 @@ async def list_rooms(wanted: Annotated[RoomsWanted, Query()], caller: Caller, se
 @router.post("/rooms", status_code=201)
 async def make_room(wanted: NewRoom, caller: Caller, key: IdempotencyKey, services: WithServices) -> RoomTold:
     """Make a room. The room's id follows from the user and the key, so that a repeat finds the same room."""
+    room = room_for(caller.user, key)
+    if wanted.members:
+        making = MakeRoom(caller.user, room, wanted.name, wanted.topic, wanted.public, wanted.members)
+        return RoomTold.model_validate(await services.ask_saga("create", caller.user, key, making))
     request = OpenRoom(caller.user, wanted.name, wanted.topic, wanted.public, wanted.members)
-    return RoomTold.model_validate(await services.ask_room(room_for(caller.user, key), request))
+    return RoomTold.model_validate(await services.ask_room(room, request))
 
 
 @router.post("/direct")
@@ -60,6 +67,14 @@ async def open_direct(whom: DirectWith, caller: Caller, services: WithServices) 
     """The direct chat with a user, new or not."""
     room = direct_room(caller.user, whom.user)
     return RoomTold.model_validate(await services.ask_room(room, OpenDirect(caller.user, whom.user)))
+
+
+@router.post("/users/{user}/rooms", status_code=204)
+async def add_to_rooms(user: UserText, into: SeveralRooms, caller: Caller, key: IdempotencyKey, services: WithServices) -> None:
+    """Make a user a member of all these rooms, or of none: the refusal then names the `room`. The same key makes a repeat harmless."""
+    if user == caller.user:
+        raise ChatError("already_a_member")
+    await services.ask_saga("add", caller.user, key, AddToRooms(caller.user, user, list(dict.fromkeys(into.rooms))))
 
 
 @router.get("/rooms/{room}")

@@ -8,6 +8,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from actors.naming import saga_for
 from actors.ports import Asker
 from actors.runtime.actor import R, actor_id
 from actors.runtime.actor import Request as Question
@@ -52,6 +53,10 @@ class Services:
     async def ask_user(self, user: str, question: Question[R]) -> R:
         """Ask an account's actor."""
         return await ask(self.asker, actor_id("user", user), question)
+
+    async def ask_saga(self, what: str, user: str, key: str, question: Question[R]) -> R:
+        """Begin an operation of several steps, or find it where it stands."""
+        return await ask(self.asker, actor_id("saga", saga_for(what, user, key)), question)
 
     async def ask_room(self, room: str, question: Question[R]) -> R:
         """Ask a room's actor."""

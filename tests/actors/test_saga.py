@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from actors import commands as c
+from actors import events as e
 from actors import saga
+from actors.closing import BAD_TOKEN, DISABLED
 from actors.errors import ChatError, Overloaded, Unknown
 from actors.messages.room import AddMember, ListMembers, OpenDirect, OpenRoom
 from actors.messages.saga import AddOnce, AddToRooms, DeleteAccount, MakeRoom
@@ -24,7 +27,7 @@ from actors.store.store import Commit
 from tests.kit.chat import Town
 from tests.kit.labs import lab_of
 from tests.kit.mortal import Died, Mortal
-from tests.kit.scene import key_on, make_room, user_on
+from tests.kit.scene import code, key_on, make_room, pair, post, refused, request, user_on
 
 Where = Callable[[str], str]
 """Names that nobody else in this test has."""
@@ -88,12 +91,12 @@ def check_room(mortal: Mortal, who: Where) -> None:
 
 
 def begin_room_with_nobody(mortal: Mortal, who: Where) -> None:
-    with pytest.raises(ChatError) as refused:
+    with pytest.raises(ChatError) as told:
         mortal.ask(
             saga_id("create", who("ann"), "made"),
             MakeRoom(who("ann"), room_of(who, "made"), "Tea", "", False, [who("bob"), who("nobody")]),
         )
-    assert (refused.value.code, refused.value.fields) == ("no_such_user", {"user": who("nobody")})
+    assert (told.value.code, told.value.fields) == ("no_such_user", {"user": who("nobody")})
 
 
 def check_no_room(mortal: Mortal, who: Where) -> None:
@@ -126,9 +129,9 @@ def begin_adding_where_one_refuses(mortal: Mortal, who: Where) -> Any:
     """All rooms would have had them; then one changed its mind: it is not to be found any more."""
     rooms = [room_of(who, "one"), room_of(who, "two"), room_for(who("bob"), "nowhere"), room_of(who, "three")]
     put_state(mortal, saga_id("add", who("ann"), "adding"), who("ann"), Adding(who("ann"), who("eve"), rooms))
-    with pytest.raises(ChatError) as refused:
+    with pytest.raises(ChatError) as told:
         begin_adding(mortal, who)
-    assert (refused.value.code, refused.value.fields) == ("no_such_room", {"room": rooms[2]})
+    assert (told.value.code, told.value.fields) == ("no_such_room", {"room": rooms[2]})
 
 
 def put_state(mortal: Mortal, address: ActorId, user: str, state: State) -> None:
@@ -173,10 +176,10 @@ def check_deleted(mortal: Mortal, who: Where) -> None:
     found = mortal.lab.wait(mortal.store.store.load_user(slot_of(actor_id("user", ann)), ann))
     assert (found.row.password, found.row.display, found.devices, found.marks) == ("", "", [], [])
     assert mortal.lab.wait(mortal.store.store.user_rooms_since(slot_of(actor_id("user", ann)), ann, -1, 9)) == []
-    for request, refusal in ((GetProfile(), "no_such_user"), (Register("Ann", "-"), "name_taken")):
-        with pytest.raises(ChatError) as refused:
-            mortal.ask(actor_id("user", ann), request)
-        assert refused.value.code == refusal
+    for asked, refusal in ((GetProfile(), "no_such_user"), (Register("Ann", "-"), "name_taken")):
+        with pytest.raises(ChatError) as told:
+            mortal.ask(actor_id("user", ann), asked)
+        assert told.value.code == refusal
     assert listed(mortal, bob) == {room_of(who, "one"), room_of(who, "two"), direct_room(ann, bob)}
     peers = {info.peer for info in mortal.ask(actor_id("user", bob), ListRooms()).rooms if info.kind == "direct"}
     assert peers == {""}, "the other one hears that nobody is there any more"
@@ -247,9 +250,9 @@ def test_one_room_that_would_not_have_them_is_named_before_anything_is_done(mort
     prepare_rooms(mortal, str)
     mortal.settle()
     rooms = [room_of(str, "one"), "rnowhere"]
-    with pytest.raises(ChatError) as refused:
+    with pytest.raises(ChatError) as told:
         mortal.ask(saga_id("add", "ann", "k"), AddToRooms("ann", "eve", rooms))
-    assert (refused.value.code, refused.value.fields) == ("no_such_room", {"room": "rnowhere"})
+    assert (told.value.code, told.value.fields) == ("no_such_room", {"room": "rnowhere"})
     page = mortal.ask(actor_id("room", rooms[0]), ListMembers("ann", "", 9))
     assert [member.user for member in page.members] == ["ann"]
 
@@ -268,6 +271,38 @@ def test_whoever_is_taken_into_a_room_as_their_account_goes_does_not_stay(mortal
     assert members(mortal, "rlate") == {"bob": "owner"}
 
 
+# --- as clients see it ------------------------------------------------------------------------------------------------
+
+
+def test_a_client_makes_a_room_with_members_and_adds_somebody_to_several() -> None:
+    town, ann, _, _ = pair("eve")
+    rooms = [make_room(town, ann, "bob", key=f"the-key-{number}") for number in range(3)]
+    eve = town.connect("eve")
+    answer = request(town, ann, c.Add, key="the-key-9", user="eve", rooms=[*rooms, "rnowhere"])
+    assert isinstance(answer, e.Failed) and (answer.code, answer.fields) == ("no_such_room", {"room": "rnowhere"})
+    assert code(request(town, ann, c.Add, key="the-key-8", user="eve", rooms=rooms)) == "ok"
+    assert code(request(town, ann, c.Add, key="the-key-8", user="eve", rooms=rooms)) == "ok"
+    assert {told.room.room for told in eve.of(e.RoomChanged)} == set(rooms)
+    assert code(request(town, ann, c.Add, key="the-key-7", user="ann", rooms=rooms)) == "already_a_member"
+
+
+def test_whose_account_is_deleted_is_sent_away_and_what_they_wrote_stays() -> None:
+    town, ann, bob, room = pair()
+    post(ann, room, 1, "I was here")
+    town.settle()
+    town.ask(saga_id("delete", "ann", ""), DeleteAccount("ann"))
+    town.settle(1.0)
+    assert ann.close_code == DISABLED
+    assert bob.last(e.RoomChanged).room.peer == ""
+    assert bob.bodies(room) == ["I was here"]
+    post(bob, room, 1, "Are you there?")
+    town.settle()
+    assert refused(bob, room, 1).code == "forbidden"
+    again = town.connect("ann")
+    assert again.close_code == BAD_TOKEN
+    assert code(request(town, bob, c.Who, user="ann")) == "no_such_user"
+
+
 # --- bounds, and what cannot be reached ------------------------------------------------------------------------------
 
 
@@ -275,9 +310,9 @@ def test_beyond_the_bound_new_operations_are_refused(monkeypatch: pytest.MonkeyP
     town = Town()
     town.register("ann", "bob")
     monkeypatch.setattr(saga, "MAX_RUNNING", 0)
-    with pytest.raises(Overloaded) as refused:
+    with pytest.raises(Overloaded) as told:
         town.ask(saga_id("create", "ann", "k"), MakeRoom("ann", "room1", "Tea", "", False, ["bob"]))
-    assert refused.value.code == "too_many_operations" and refused.value.retry and refused.value.retry_after
+    assert told.value.code == "too_many_operations" and told.value.retry and told.value.retry_after
     monkeypatch.setattr(saga, "MAX_RUNNING", 1)
     assert town.ask(saga_id("create", "ann", "k"), MakeRoom("ann", "room1", "Tea", "", False, ["bob"])).room == "room1"
 

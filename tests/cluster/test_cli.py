@@ -106,6 +106,17 @@ def test_accounts_are_made_while_no_server_runs(run: Run, tmp_path: Path) -> Non
     assert tokens.stat().st_mode & 0o777 == 0o600
 
 
+def test_an_account_is_deleted_for_good_once_that_is_confirmed(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARBLER_PASSWORD", "correct horse")
+    run("accounts", "create", "anna", "--data", tmp_path)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
+    assert "--yes" in one_sentence(run("accounts", "delete", "anna", "--data", tmp_path))
+    assert run("accounts", "show", "anna", "--data", tmp_path)[0] == 0
+    assert run("accounts", "delete", "anna", "--yes", "--data", tmp_path)[:2] == (0, "anna is deleted.\n")
+    assert "no such user" in one_sentence(run("accounts", "show", "anna", "--data", tmp_path))
+    assert "name is taken" in one_sentence(run("accounts", "create", "anna", "--data", tmp_path))
+
+
 def test_a_made_password_is_shown_once_and_a_given_one_never(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
     _, output, _ = run("accounts", "create", "anna", "--data", tmp_path)

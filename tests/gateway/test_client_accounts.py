@@ -57,6 +57,25 @@ def test_refusals_are_chat_errors_with_the_code_of_the_server() -> None:
     assert with_accounts(calls) == ["name_taken", "bad_credentials", "bad_token", "invalid"]
 
 
+def test_an_account_is_ended_with_its_password() -> None:
+    def calls(accounts: Accounts) -> list[str]:
+        login = accounts.register("alice", PASSWORD)
+        codes = []
+        for call in (
+            lambda: accounts.delete(login.token, "something else"),
+            lambda: accounts.delete(login.token, PASSWORD),
+            lambda: accounts.log_in("alice", PASSWORD),
+        ):
+            try:
+                call()
+                codes.append("ok")
+            except ChatError as error:
+                codes.append(error.code)
+        return codes
+
+    assert with_accounts(calls) == ["bad_credentials", "ok", "bad_credentials"]
+
+
 def test_a_server_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         Accounts("http://127.0.0.1:9").log_in("alice", PASSWORD)

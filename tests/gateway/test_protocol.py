@@ -23,6 +23,7 @@ TEXTS: dict[str, bytes] = {
     "pull": b'{"t":"pull","q":1,"room":"abcd"}',
     "create": b'{"t":"create","q":1,"key":"abcdefgh","name":"n"}',
     "direct": b'{"t":"direct","q":1,"user":"bob"}',
+    "add": b'{"t":"add","q":1,"key":"key-00001","user":"bob","rooms":["abcd"]}',
     "invite": b'{"t":"invite","q":1,"room":"abcd","user":"bob"}',
     "join": b'{"t":"join","q":1,"room":"abcd"}',
     "leave": b'{"t":"leave","q":1,"room":"abcd"}',

@@ -13,6 +13,7 @@ from typing import Any
 from actors.errors import ChatError
 from actors.events import Entry, RoomInfo
 from actors.messages import room as rooms
+from actors.messages import saga as sagas
 from actors.messages import user as users
 from actors.runtime.actor import ActorId, R, Request, kind_of, name_of
 from actors.runtime.plain import Message
@@ -201,6 +202,21 @@ class ScriptedActors:
     def _user_ListRooms(self, user: str, asked: users.ListRooms) -> users.RoomPage:
         mine = sorted(room for room, chat in self.rooms.items() if user in chat.roles and room > asked.after)
         return users.RoomPage([self._info(room, user) for room in mine[: asked.limit]], len(mine) > asked.limit)
+
+    # --- operations of several steps ---
+
+    def _saga_MakeRoom(self, saga: str, asked: sagas.MakeRoom) -> RoomInfo:
+        return self._room_OpenRoom(asked.room, rooms.OpenRoom(asked.user, asked.name, asked.topic, asked.public, asked.members))
+
+    def _saga_AddToRooms(self, saga: str, asked: sagas.AddToRooms) -> None:
+        for room in asked.rooms:
+            self._chat(room, asked.by).roles.setdefault(asked.user, "member")
+
+    def _saga_DeleteAccount(self, saga: str, asked: sagas.DeleteAccount) -> None:
+        self._account(asked.user)
+        del self.accounts[asked.user]
+        for chat in self.rooms.values():
+            chat.roles.pop(asked.user, None)
 
     # --- rooms ---
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from actors.messages.saga import DeleteAccount
 from actors.messages.user import Register, SetProfile
+from actors.naming import saga_for
+from actors.runtime.actor import actor_id
 from gateway.api.settings import ApiSettings
 from gateway.auth.tokens import NO_END_MS
 from tests.kit.api import PASSWORD, Api, code_of, run
@@ -46,6 +49,37 @@ def test_a_new_password_needs_the_old_one_and_ends_all_other_logins() -> None:
             for password, status in ((PASSWORD, 401), (NEW, 200)):
                 answer = await anybody.post("/api/v1/login", json={"name": "ann", "password": password})
                 assert answer.status_code == status
+
+    run(story())
+
+
+def test_an_account_ends_with_its_password_and_is_nobodys_then() -> None:
+    async def story() -> None:
+        api = Api()
+        client = await api.signed_in("ann")
+        assert code_of(await client.post("/api/v1/me/delete", json={"password": "wrong one"})) == (401, "bad_credentials")
+        assert code_of(await client.post("/api/v1/me/delete", json={})) == (400, "invalid")
+        assert code_of(await api.client().post("/api/v1/me/delete", json={"password": PASSWORD})) == (401, "bad_token")
+        assert "ann" in api.actors.accounts
+        assert (await client.post("/api/v1/me/delete", json={"password": PASSWORD})).status_code == 204
+        assert code_of(await client.get("/api/v1/me")) == (401, "bad_token")
+        assert [(to, asked.user) for to, asked in api.actors.asked if isinstance(asked, DeleteAccount)] == [
+            (actor_id("saga", saga_for("delete", "ann", "")), "ann")
+        ]
+
+    run(story())
+
+
+def test_an_administrator_ends_the_account_of_another_but_not_by_a_slip_their_own() -> None:
+    async def story() -> None:
+        api = Api()
+        admin = await api.signed_in("ann", admin=True)
+        bob = await api.signed_in("bob")
+        assert code_of(await bob.delete("/api/v1/admin/accounts/ann")) == (403, "forbidden")
+        assert code_of(await admin.delete("/api/v1/admin/accounts/ann")) == (403, "forbidden")
+        assert (await admin.delete("/api/v1/admin/accounts/bob")).status_code == 204
+        assert code_of(await admin.delete("/api/v1/admin/accounts/nobody")) == (404, "no_such_user")
+        assert set(api.actors.accounts) == {"ann"}
 
     run(story())
 

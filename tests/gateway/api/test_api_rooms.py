@@ -53,6 +53,24 @@ def test_a_room_is_shown_changed_and_listed() -> None:
     run(story())
 
 
+def test_a_room_with_members_and_somebody_into_several_rooms() -> None:
+    async def story() -> None:
+        api = Api()
+        ann = await api.signed_in("ann")
+        for name in ("bob", "eve"):
+            await api.registered(name)
+        rooms = [await room_of(ann, f"key-00000{number}", members=["bob"]) for number in range(2)]
+        assert set(api.actors.rooms[rooms[0]].roles) == {"ann", "bob"}
+        path, wanted = "/api/v1/users/eve/rooms", {"rooms": rooms}
+        assert code_of(await ann.post(path, json=wanted)) == (400, "invalid")
+        assert code_of(await ann.post(path, json={"rooms": []}, headers=keyed())) == (400, "invalid")
+        assert code_of(await ann.post("/api/v1/users/ann/rooms", json=wanted, headers=keyed())) == (409, "already_a_member")
+        assert (await ann.post(path, json=wanted, headers=keyed())).status_code == 204
+        assert all("eve" in api.actors.rooms[room].roles for room in rooms)
+
+    run(story())
+
+
 def test_a_direct_chat_is_the_same_from_both_sides() -> None:
     async def story() -> None:
         api = Api()

@@ -22,7 +22,7 @@ def openapi() -> dict[str, Any]:
 def test_every_route_is_described_with_the_one_shape_of_errors() -> None:
     described = openapi()
     routes = [(path, method, route) for path, methods in described["paths"].items() for method, route in methods.items()]
-    assert len(routes) == 26
+    assert len(routes) == 29
     for path, _, route in routes:
         assert route["responses"]["default"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")
         assert "422" not in route["responses"]
@@ -66,7 +66,7 @@ def test_the_page_shows_and_tries_routes_and_asks_nobody_else(tmp_path: Path) ->
             page.on("pageerror", lambda error: said.append(str(error)))
             await page.goto(f"http://127.0.0.1:{port}/docs")
             await page.wait_for_selector("main:not([aria-busy])")
-            assert await page.locator("details.route").count() == 26
+            assert await page.locator("details.route").count() == 29
             await page.fill("#token", token)
             await page.locator("summary", has_text="/api/v1/me").first.click()
             await page.locator("details.route[open] button").click()
