@@ -48,11 +48,9 @@ class Chain:
         self._bytes = 0
         self._is_open = False
         self._doubt: _Doubt | None = None
-
-    @property
-    def in_doubt(self) -> bool:
-        """Whether the outcome of the last append is not known."""
-        return self._doubt is not None
+        """The append under way, or in doubt."""
+        self.in_doubt = False
+        """Whether the outcome of the last append is not known; not while its first answer is waited for."""
 
     def append(self, data: bytes) -> Steps[None]:
         """Make it durable. Raises `Sealed`; `OutcomeUnknown`: call `settle` until it says what became of it; `StoreUnavailable`: surely not done."""
@@ -74,12 +72,14 @@ class Chain:
         part, k = self.at
         try:
             ((answer,),) = yield [Ask("APPEND", (k + 1, stamp, data, self.life, part, k, k, self._stamp))]
-        except StoreError as error:
-            raise OutcomeUnknown(str(error)) from error
+        except Exception as error:
+            self.in_doubt = True
+            if isinstance(error, StoreError):
+                raise OutcomeUnknown(str(error)) from error
+            raise
+        self._doubt, self.in_doubt = None, False
         if not answer[0] and answer[2:] != (k + 1, stamp):
-            self._doubt = None
             raise Sealed(f"life {self.life} is sealed")
-        self._doubt = None
         self._stamp = stamp
         self._bytes += len(data)
         self.at = Position(part, k + 1)

@@ -12,7 +12,7 @@ import pytest
 from actors.store.cassandra import chain as chains
 from actors.store.cassandra.chain import Chain, seal
 from actors.store.cassandra.schema import OPEN, ROLLED, SEALED
-from actors.store.cassandra.steps import run
+from actors.store.cassandra.steps import Answers, Asks, Steps, run
 from actors.store.store import OutcomeUnknown, Sealed, StoreUnavailable
 from tests.kit.ledgers import Ledgers
 
@@ -31,6 +31,10 @@ def rolls_early(monkeypatch: pytest.MonkeyPatch) -> None:
 def stamps() -> Callable[[], bytes]:
     numbers = itertools.count(1)
     return lambda: b"stamp %d" % next(numbers)
+
+
+def answers_of(asks: Asks) -> Steps[Answers]:
+    return (yield asks)
 
 
 def chain_of(life: str = "a") -> Chain:
@@ -64,6 +68,18 @@ def test_an_append_whose_answer_was_lost_is_found_to_be_done(ledgers: Ledgers) -
     run(chain.settle(), ledgers)
     run(chain.append(b"two"), ledgers)
     assert ledgers.data("a") == [b"one", b"two"]
+
+
+def test_an_append_that_is_waited_for_is_not_in_doubt(ledgers: Ledgers) -> None:
+    chain = chain_of()
+    steps = chain.append(b"one")
+    asks = next(steps)
+    while asks[0].statement != "APPEND":
+        asks = steps.send(run(answers_of(asks), ledgers))
+    assert not chain.in_doubt
+    with pytest.raises(OutcomeUnknown):
+        steps.throw(StoreUnavailable("timed out"))
+    assert chain.in_doubt
 
 
 def test_an_append_is_repeated_unchanged_and_its_late_first_copy_changes_nothing(ledgers: Ledgers) -> None:
