@@ -42,7 +42,8 @@ class Report(NamedTuple):
     all_s: float
     """The same until every such room had one."""
     gap_s: float
-    """The longest time between two acknowledgements of one device in one room, while it chatted."""
+    """The longest time for which one device had posts under way to one room and none of them was acknowledged. Runs of long ago count the
+    pauses of people in."""
     put_off: int
     """Answers that said that a post can succeed later."""
     reconnects: int
@@ -87,8 +88,8 @@ class Gauge(History):
         self.under_way: dict[tuple[str, str, int], float] = {}
         self.waits: list[Wait] = []
         """Of all posts that were sent and acknowledged while they chatted."""
-        # (device, room) -> when it was acknowledged something last
-        self._last: dict[tuple[str, str], float] = {}
+        # (device, room) with posts under way -> how many, and since when none was acknowledged
+        self._waiting: dict[tuple[str, str], tuple[int, float]] = {}
         self._gap_s = 0.0
         self._chatting = False
         self._came = asyncio.Event()
@@ -130,15 +131,16 @@ class Gauge(History):
     def end(self) -> None:
         """They fall silent: gaps end here."""
         now = time.monotonic()
-        self._gap_s = max([self._gap_s, *(now - at for at in self._last.values())])
+        self._gap_s = max([self._gap_s, *(now - since for _, since in self._waiting.values())])
         self._chatting = False
-        self._last.clear()
 
     def sent(self, device: str, room: str, n: int) -> None:
         """A device sent a post."""
         self._sent.add((device, room, n))
-        if self._chatting and (device, room, n) not in self._counted:
-            self.under_way.setdefault((device, room, n), time.monotonic())
+        if self._chatting and (device, room, n) not in self._counted and (device, room, n) not in self.under_way:
+            now = self.under_way[device, room, n] = time.monotonic()
+            count, since = self._waiting.get((device, room), (0, now))
+            self._waiting[device, room] = count + 1, since
 
     def answered(self, device: str, room: str, n: int) -> None:
         """A device was acknowledged a post."""
@@ -149,13 +151,17 @@ class Gauge(History):
         since = self.under_way.pop((device, room, n), None)
         if since is not None:
             self.waits.append(Wait(device, room, since, now - since))
-        if self._chatting:
-            before = self._last.get((device, room), now)
-            self._gap_s = max(self._gap_s, now - before)
-            self._last[device, room] = now
+            self._end_gap(device, room, now)
         if room in self._hit and room not in self.back and (device, room, n) in self._sent:
             self.back[room] = now - self._fault_at
             self._came.set()
+
+    def _end_gap(self, device: str, room: str, now: float) -> None:
+        count, since = self._waiting.pop((device, room))
+        if self._chatting:
+            self._gap_s = max(self._gap_s, now - since)
+        if count > 1:
+            self._waiting[device, room] = count - 1, now
 
     # --- the end ---
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from cluster.bench.load import generator_settings
 from cluster.bench.servers import UNLIMITED
 from tests.faults.gauge import Report
 from tests.faults.on_ray import FOR_LONG, ON_RAY, Fault
@@ -44,7 +45,8 @@ class RunningOnRay:
 
     def play(self, name: str) -> Report:
         """One scenario. Raises `AssertionError` for a broken promise."""
-        return self._runner.run(self._play(name))
+        with generator_settings(False):
+            return self._runner.run(self._play(name))
 
     async def _play(self, name: str) -> Report:
         await self._nodes.heal()

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.faults import gauge as gauge_module
 from tests.faults.gauge import Gauge, Report, at
 from tests.faults.on_growth import PAUSE
 from tests.faults.soak import figures, table
@@ -81,3 +82,41 @@ def test_a_wait_begins_when_a_post_is_sent_for_the_first_time() -> None:
     assert (wait.device, wait.room) == ("d1", "r1")
     assert sent == ("d1", "r1", 2)
     assert wait.took_s >= 0
+
+
+def test_a_gap_is_time_without_an_acknowledgement_while_something_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = {"now": 0.0}
+    monkeypatch.setattr(gauge_module.time, "monotonic", lambda: clock["now"])
+    gauge = Gauge()
+    device = gauge.device("ann", "d1")
+    gauge.begin()
+    story = [
+        (1.0, "sent", 1),
+        (1.5, "sent", 2),
+        (1.75, "acked", 1),
+        (2.25, "acked", 2),
+        (9.0, "sent", 3),
+        (9.5, "sent", 3),
+        (9.75, "acked", 3),
+    ]
+    for clock["now"], what, n in story:
+        if what == "sent":
+            device.sent("r1", n, f"id{n}", "text")
+        else:
+            device.acked("r1", n, n)
+    gauge.end()
+    assert gauge.report("a scenario", [])[0].gap_s == 0.75, "nothing was under way between 2.25 and 9.0"
+
+
+def test_a_gap_that_lasts_until_they_fall_silent_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1.0
+    monkeypatch.setattr(gauge_module.time, "monotonic", lambda: now)
+    gauge = Gauge()
+    device = gauge.device("ann", "d1")
+    gauge.begin()
+    device.sent("r1", 1, "id1", "text")
+    now = 4.0
+    gauge.end()
+    now = 99.0
+    device.acked("r1", 1, 1)
+    assert gauge.report("a scenario", [])[0].gap_s == 3.0
