@@ -152,12 +152,16 @@ class Relay(Actor):
 
     @handles(AdoptSessions)
     def on_adopt(self, message: AdoptSessions) -> None:
-        """The room has just become large: it knows these sessions and has noted our interest itself."""
+        """The room has just become large: it knows these sessions and has noted our interest itself. It handed them what came up to
+        its head, this relay handed those that it knew what came up to its own: who had the lesser of both hears of the rest."""
         life = self._places.life_for(self._address)
         self._owner = Kept(life, self._places.version) if life is not None else None
+        known, new = list(self._targets), [session for session in message.sessions if session not in self._users]
+        behind = new if message.head < self._head else known if message.head > self._head else []
         self._head = max(self._head, message.head)
         for session, user in zip(message.sessions, message.users, strict=True):
             self._add(session, user)
+        self._ctx.tell_many(behind, HeadTold(self._room, self._head))
 
     # --- what is heard -----------------------------------------------------------------------------------------------
 
