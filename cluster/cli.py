@@ -29,6 +29,7 @@ COMMANDS = {
     "node": ("cluster.commands.node", "command", "Start Ray on this machine, as a node of a cluster."),
     "backup": ("cluster.commands.backup", "backup", "Copy the data into a folder, while the server runs or not."),
     "restore": ("cluster.commands.backup", "restore", "Make a data folder of a backup."),
+    "store": ("cluster.commands.store", "store", "Bring stored data up to date, look through it, copy it to another store."),
     "dev": ("cluster.commands.dev", "dev", "What developers need beside the server: a Cassandra."),
     "bench": ("cluster.bench.cli", "bench", "Measure against a bare relay."),
 }

@@ -14,7 +14,7 @@ from actors.store.cassandra.cluster_rows import ClusterRows, Connection, prepare
 from actors.store.cassandra.store import CassandraStore
 from actors.store.cluster_file import ClusterFile
 from actors.store.cluster_record import ClusterRecord
-from actors.store.opening import KeyFileError
+from actors.store.opening import CannotOpen, KeyFileError
 from actors.store.seal import MasterKey, Sealer, create_key_file, new_master_key, read_key_file
 from actors.store.sqlite import SqliteStore
 from cluster.problems import StartProblem
@@ -64,6 +64,18 @@ def prepare_cassandra(settings: Settings) -> None:
         driver.migrate()
         driver.open()
         prepare(driver, settings.shard_count, _master_key(settings, stored_key_id(driver)))
+    finally:
+        driver.close()
+
+
+def migrate_cassandra(settings: Settings) -> tuple[int, int]:
+    """Bring the tables of a keyspace that is there to this version; the formats before and after. Raises `CannotOpen` and its kin."""
+    driver = _driver(settings)
+    try:
+        if not driver.has_keyspace():
+            raise CannotOpen("The keyspace has no data of Warbler yet; `warbler up` makes it.")
+        before, after = driver.migrate()
+        return before, after
     finally:
         driver.close()
 

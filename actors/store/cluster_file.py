@@ -163,6 +163,10 @@ class ClusterFile:
         row = self._one("SELECT wrapped FROM data_keys WHERE id = ?", key_id)
         return row[0] if row else None
 
+    def key_ids(self) -> list[int]:
+        """The ids of all data keys."""
+        return [number for (number,) in self._all("SELECT id FROM data_keys ORDER BY id")]
+
     def rewrap_keys(self, key_id: bytes, wrap: Any) -> int:
         """Replace every wrapped key by `wrap(wrapped)` and note the new master key's id, all in one step; returns how many."""
         with self._transaction() as run:

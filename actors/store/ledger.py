@@ -85,7 +85,7 @@ class Ledger:
         """Take over what the file holds, of which some may be in the table already. For a ledger that is empty."""
         for key, blob in connection.execute("SELECT k, entries FROM ledger ORDER BY k"):
             self._fresh_is_read_back = True
-            self.committed(self._read(blob), {}, len(blob), key)
+            self.committed(entries_of_blob(blob, self._sealer), {}, len(blob), key)
         self._owed = min(self._owed, SLICE)  # at the usual pace: nobody's commit shall wait for all of it
 
     def admit(self, connection: sqlite3.Connection, entries: Sequence[EntryRow], staged: dict[str, int]) -> bool:
@@ -229,10 +229,12 @@ class Ledger:
         heads = {room: _stored_head(connection, room) for room in {piece[0].room for piece in pieces}}
         return [left for piece in pieces if (left := [row for row in piece if row.seq > heads[row.room]])]
 
-    def _read(self, blob: bytes) -> list[EntryRow]:
-        if blob[0] == _SEALED:
-            return unpack(self._sealer.unseal(blob, _WHERE))
-        return [entry for values in _unpack_old(blob) for entry in entries_in(values, self._sealer)]
+
+def entries_of_blob(blob: bytes, sealer: Sealer) -> list[EntryRow]:
+    """The entries of a row of the ledger. Raises `CannotUnseal`."""
+    if blob[0] == _SEALED:
+        return unpack(sealer.unseal(blob, _WHERE))
+    return [entry for values in _unpack_old(blob) for entry in entries_in(values, sealer)]
 
 
 def fold_all(connection: sqlite3.Connection, sealer: Sealer) -> None:

@@ -25,10 +25,11 @@ from cassandra.policies import (
 )
 from cassandra.query import BatchStatement, BatchType, tuple_factory
 
+from actors.store.cassandra.migrating import SETTINGS, Migrated, migrate_tables
 from actors.store.cassandra.place import Place
-from actors.store.cassandra.schema import ONCE, STATEMENTS, STEPS, UNCHANGED
+from actors.store.cassandra.schema import ONCE, STATEMENTS, UNCHANGED
 from actors.store.cassandra.steps import Answers, Asks, Rows
-from actors.store.opening import CannotOpen, NewerFormat
+from actors.store.opening import CannotOpen
 from actors.store.store import StoreUnavailable
 
 TIMEOUT_S = 5.0
@@ -44,7 +45,6 @@ SCHEMA_S = 60.0
 _NO_DELAY = (6, 1, 1)
 """``(IPPROTO_TCP, TCP_NODELAY, 1)``: the core does not import `socket`."""
 _ONCE_PROFILE, _UNCHANGED_PROFILE = "once", "unchanged"
-_FORMAT = "format"
 _SECOND_COPY = ConstantSpeculativeExecutionPolicy(SLOW_S, 1)
 
 
@@ -82,8 +82,8 @@ class Driver:
         except (NoHostAvailable, DriverException) as error:
             raise CannotOpen(f"The tables of Warbler cannot be used in Cassandra: {_reason(error)}") from error
 
-    def migrate(self) -> None:
-        """Make the keyspace and its tables, or bring them up to date. Raises `CannotOpen` and its kin. One at a time."""
+    def migrate(self) -> Migrated:
+        """Make the keyspace and its tables, or bring them up to date. Raises `CannotOpen` and its kin. Safe for several at once."""
         nodes = [host for host in self._cluster.metadata.all_hosts() if host.datacenter == self.data_center]
         copies = self.place.replication or min(3, len(nodes))
         maker = next(iter(self._session.get_pool_state()))
@@ -93,13 +93,20 @@ class Driver:
                     f"CREATE KEYSPACE IF NOT EXISTS {self.place.keyspace} "
                     f"WITH replication = {{'class': 'NetworkTopologyStrategy', '{self.data_center}': {copies}}}"
                 )
-                make.run(f"CREATE TABLE IF NOT EXISTS {self.place.keyspace}.settings (name text PRIMARY KEY, value blob)")
+                make.use(self.place.keyspace)
+                make.run(SETTINGS)
                 make.known_everywhere()
                 self._session.set_keyspace(self.place.keyspace)
-                self._run_steps(make)
+                migrated = migrate_tables(self.execute, make, self.place.keyspace)
             self._cluster.refresh_keyspace_metadata(self.place.keyspace)  # without it nobody knows who has a copy
+            return migrated
         except (NoHostAvailable, DriverException) as error:
             raise CannotOpen(f"The tables of Warbler cannot be made in Cassandra: {_reason(error)}") from error
+
+    def has_keyspace(self) -> bool:
+        """Whether it is there, with a table of settings."""
+        found = self._cluster.metadata.keyspaces.get(self.place.keyspace)
+        return found is not None and "settings" in found.tables
 
     @property
     def data_center(self) -> str:
@@ -155,20 +162,6 @@ class Driver:
             return
         pages.future = future
         future.add_callbacks(pages.came, pages.failed)
-
-    # --- tables ---
-
-    def _run_steps(self, make: _Maker) -> None:
-        rows = self.execute(f"SELECT value FROM settings WHERE name = '{_FORMAT}'")  # noqa: S608
-        version = int(rows[0][0]) if rows else 0
-        if version > len(STEPS):
-            raise NewerFormat(f"The keyspace {self.place.keyspace} was made by a newer version of Warbler (format {version}).")
-        for number, step in enumerate(STEPS[version:], start=version + 1):
-            make.use(self.place.keyspace)
-            for statement in step:
-                make.run(statement)
-            make.known_everywhere()
-            self.execute("INSERT INTO settings (name, value) VALUES (%s, %s)", (_FORMAT, str(number).encode()))
 
 
 class _Maker:

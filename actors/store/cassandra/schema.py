@@ -121,6 +121,10 @@ STATEMENTS: dict[str, str] = {
     "PUT KEY TIME": 'INSERT INTO keys_by_time (span, at, slot, room, "user", post_key) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?',
     "GONE KEY TIME": """DELETE FROM keys_by_time USING TIMESTAMP ?
         WHERE span = ? AND at = ? AND slot = ? AND room = ? AND "user" = ? AND post_key = ?""",
+    # from end to end: tables whose partitions are one row each
+    "SCAN ROOMS": "SELECT token(room), room FROM rooms WHERE token(room) > ? LIMIT ?",
+    "SCAN HEADS": "SELECT token(room), room, seq FROM heads WHERE token(room) > ? LIMIT ?",
+    "SCAN USERS": 'SELECT token("user"), "user" FROM users WHERE token("user") > ? LIMIT ?',
     # ledgers
     "OPEN LEDGER": f"INSERT INTO ledgers (life, part, state, next, stamp) VALUES (?, ?, {OPEN}, 0, 0x) IF NOT EXISTS",  # noqa: S608
     "SEALED LEDGER": f"INSERT INTO ledgers (life, part, state, next, stamp) VALUES (?, ?, {SEALED}, 0, 0x) IF NOT EXISTS",  # noqa: S608
@@ -139,6 +143,7 @@ STATEMENTS: dict[str, str] = {
     "LIVES": "SELECT life, state FROM lives",
     "SET LIFE": "UPDATE lives SET state = ? WHERE life = ? IF state = ?",
     "OWNER": 'SELECT life, epoch FROM owners WHERE "group" = ?',
+    "OWNERS": 'SELECT "group", life, epoch FROM owners',
     "FIRST OWNER": 'INSERT INTO owners ("group", life, epoch) VALUES (?, ?, ?) IF NOT EXISTS',
     "CHANGE OWNER": 'UPDATE owners SET life = ?, epoch = ? WHERE "group" = ? IF life = ? AND epoch = ?',
     "DROP OWNER": 'DELETE FROM owners WHERE "group" = ? IF life = ? AND epoch = ?',
@@ -151,6 +156,7 @@ STATEMENTS: dict[str, str] = {
     "CHANGE SETTING": "UPDATE settings SET value = ? WHERE name = ? IF value = ?",
     "DATA KEY": "SELECT wrapped FROM data_keys WHERE id = ?",
     "ADD DATA KEY": "INSERT INTO data_keys (id, wrapped) VALUES (?, ?) IF NOT EXISTS",
+    "DATA KEYS": "SELECT id, wrapped FROM data_keys",
     "VIEW": "SELECT version, data FROM views WHERE one = 1",
     "VIEW VERSION": "SELECT version FROM views WHERE one = 1",
     "FIRST VIEW": "INSERT INTO views (one, version, data) VALUES (1, 1, ?) IF NOT EXISTS",
