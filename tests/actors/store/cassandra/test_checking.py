@@ -86,7 +86,7 @@ DAMAGE: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     ),
     "messages are gone": (
         "are missing",
-        "DELETE FROM room_entries USING TIMESTAMP 9000000000000000000 WHERE room = %s AND bucket = 0 AND seq = 64",
+        "DELETE FROM room_entries USING TIMESTAMP 9000000000000000000 WHERE room = %s AND bucket = 0 AND seq = 128",
         (ROOM,),
     ),
     "the head is ahead": (

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from itertools import count
 from threading import Thread
+
 import pytest
 
 from actors.store.cassandra.driver import Driver
