@@ -78,6 +78,8 @@ def check_files(settings: Settings) -> Finding:
 def check_port(settings: Settings) -> Finding:
     """Whether the public port is free."""
     where = f"{settings.host}:{settings.port}"
+    if running(settings) is not None and (url := read_url(settings)):
+        return Finding("port", "ok", f"this server is running at {url}")
     if settings.port == 0:
         return Finding("port", "ok", "a free one is taken")
     problem = port_problem(settings.host, settings.port)

@@ -15,6 +15,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from actors.runtime.plain import changed
 from actors.store import data_folder
@@ -25,6 +26,7 @@ from actors.store.seal import MasterKey, read_key_file
 from actors.store.store import StoreError
 from cluster.plan_keeper import PlanKeeper
 from cluster.problems import StartProblem
+from cluster.ray_environment import read_url
 from cluster.secrets_folder import read_secrets
 from cluster.settings import Settings
 from cluster.stores import key_path, open_record, prepare_cassandra
@@ -76,6 +78,14 @@ def remember_cells(settings: Settings) -> None:
         return
     with closing(open_record(settings)) as cluster:
         PlanKeeper(cluster).change(partial(changed, cells=settings.cells))
+
+
+def remembered_port(settings: Settings) -> Settings:
+    """With the port at which this folder's server was last: clients know it, and a start that does not name one must not leave them
+    behind. A proxy's port is none of ours."""
+    port = "" if settings.public_url else read_url(settings)
+    found = None if "port" in settings.model_fields_set or not port else urlsplit(port).port
+    return settings if found is None else settings.model_copy(update={"port": found})
 
 
 def open_folder(settings: Settings) -> OpenFolder:

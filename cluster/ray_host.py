@@ -142,7 +142,9 @@ class RayHost:
             raise StartProblem("There is no supervisor; `warbler up` starts one, and it takes the running cells over.") from error
         try:
             return ray.get(getattr(handle, method).remote(*arguments), timeout=limit_s)
-        except (RayActorError, GetTimeoutError) as error:
+        except GetTimeoutError as error:
+            raise Away(f"it has not answered for {limit_s:.0f} s") from error
+        except RayActorError as error:
             raise Away(last_words(str(error))) from error
         except RayError as error:
             raise StartProblem(f"The supervisor does not answer: {last_words(str(error))}") from error

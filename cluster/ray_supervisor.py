@@ -245,7 +245,9 @@ class SupervisorActor:
     async def _begin(self, what: What, name: str, request: str) -> int:
         parts = await self._ready()
         names = [child for child in parts.supervisor.children if what == "roll" or name in (child, parts.placing.address_of(child))]
-        return parts.upkeep.begin(what, names, request)
+        if what == "drain" and name in parts.plan.plan.off:
+            names.append(name)  # it is off already: what was wanted
+        return parts.upkeep.begin(what, list(dict.fromkeys(names)), request)
 
     async def restore(self, name: str, request: str = "") -> dict[str, Any]:
         """A cell (or those of a node) that was taken off, or is just being emptied, is wanted again."""

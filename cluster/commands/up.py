@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
 import time
@@ -14,7 +15,7 @@ from cluster import ray_instance
 from cluster.checks import check_start
 from cluster.commands.host import load_host
 from cluster.commands.options import setting_options, settings_of
-from cluster.data_folder import prepare, remember_cells
+from cluster.data_folder import prepare, remember_cells, remembered_port
 from cluster.problems import StartProblem
 from cluster.ray_environment import write_url
 from cluster.settings import Settings
@@ -36,7 +37,7 @@ SILENCE_LIMIT_S = 60.0
 @click.pass_context
 def command(ctx: click.Context, foreground: bool) -> None:
     """Start the server on this machine, or on the nodes of a Ray cluster. Ends with Ctrl-C, or (detached) by `warbler down`."""
-    settings = settings_of(ctx)
+    settings = remembered_port(settings_of(ctx))
     console = Console(highlight=False)
     started = time.monotonic()
     prepare(settings)
@@ -144,7 +145,12 @@ def _welcome(console: Console, settings: Settings, status: dict[str, Any], took_
     console.print(f"  cells  {', '.join(cell['name'] for cell in status['cells'])}")
     for note in notes(status):
         console.print(f"  [yellow]{note}[/]", soft_wrap=True)
-    console.print("  stop   Ctrl-C" if foreground else "  stop   warbler down")
+    console.print("  stop   Ctrl-C" if foreground else f"  stop   {_down(settings)}", soft_wrap=True)
+
+
+def _down(settings: Settings) -> str:
+    """The command that ends this server, as it would be typed in this folder."""
+    return shlex.join(["warbler", "down", *(["--data", str(settings.data)] if "data" in settings.model_fields_set else [])])
 
 
 def _when_signalled() -> threading.Event:
