@@ -27,8 +27,8 @@ web: environment
 web-test: web
 	$(ENV)/python tools/web.py test
 
-bench: environment  ## the table of figures, as multiples of a bare relay
-	$(ENV)/python -m cluster.cli bench all $(BENCH)
+bench: environment  ## the table of figures, as multiples of a bare relay; STORE=cassandra: on a database
+	$(ENV)/python -m cluster.cli bench all $(if $(STORE),--store '$(STORE)') $(BENCH)
 
 soak: environment   ## faults under load, and simulation, for SOAK="--minutes 60" each; the figures of faults go into docs/faults.md
 	$(ENV)/python -m tests.faults.soak $(SOAK)

@@ -96,6 +96,7 @@ def _store_sources(store: LifeStore) -> dict[str, Source]:
         "commit_group_size": lambda: store.info()["group_sizes"],
         "commits_waiting": lambda: store.info()["queued"],
         "commits_refused": lambda: store.info()["refused"],
+        "store_queries": lambda: store.info().get("queries", {}),
     }
 
 

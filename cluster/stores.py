@@ -80,6 +80,15 @@ def migrate_cassandra(settings: Settings) -> tuple[int, int]:
         driver.close()
 
 
+def drop_cassandra(settings: Settings) -> None:
+    """Remove the keyspace that the settings name, with all that is in it. Raises `CannotOpen`."""
+    driver = _driver(settings)
+    try:
+        driver.drop()
+    finally:
+        driver.close()
+
+
 def open_store(settings: Settings, record: ClusterRecord, life: str, sealer: Sealer, soon: Soon, wake: Wake) -> LifeStore:
     """The store of a life. Raises `StoreError`."""
     if isinstance(record, ClusterRows):

@@ -63,6 +63,7 @@ TABLE: dict[str, Row] = {
     "commit_group_size": Row("spread", "Changes in one group commit"),
     "commits_waiting": Row("gauge", "Changes that wait for the next group commit"),
     "commits_refused": Row("counter", "Changes and reads refused because too many waited"),
+    "store_queries": Row("counter", "Statements sent to the database, by kind; `joined`: spared, since the same was on its way", "kind"),
     # between cells
     "slots": Row("gauge", "Slots that this cell owns"),
     "view_version": Row("gauge", "Version of the view that this cell acts on"),

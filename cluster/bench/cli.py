@@ -14,8 +14,9 @@ import click
 import uvloop
 from rich.console import Console
 
-from cluster.bench import compare
+from cluster.bench import compare, on_database
 from cluster.bench.checks import check_own, check_running
+from cluster.bench.database import database
 from cluster.bench.lean_client import LoadError
 from cluster.bench.load import OpenSide, Result, Told, generator_settings, run_plan, steps
 from cluster.bench.plans import PLANS, Plan, plan
@@ -30,7 +31,7 @@ from cluster.bench.storm import storm, storm_steps
 from cluster.bench.target import SERVER_CORE
 from cluster.problems import StartProblem
 
-_NAMES = [plan.name for plan in PLANS]
+_NAMES = list(dict.fromkeys(plan.name for plan in (*PLANS, *on_database.PLANS)))
 _FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 _FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 
@@ -40,6 +41,9 @@ _WINDOWS = (
     click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Keep all figures here."),
     click.option("--folder", default=".", type=_FOLDER, help="Where data folders are made: on the disk that counts."),
     click.option("--pin/--no-pin", default=sys.platform.startswith("linux"), help="Server on core 0, load on core 1."),
+)
+_STORE = click.option(
+    "--store", default="", help="Measure on a database: `cassandra` starts one on this machine, an address (cassandra://...) takes it."
 )
 _RUNNING = (
     click.option("--url", "urls", multiple=True, help="Load a server that runs already (with --pid and --tokens)."),
@@ -64,17 +68,26 @@ def bench() -> None:
 
 
 @bench.command("all")
-@_options(*_WINDOWS, *_RUNNING)
-def measure_all(**options: Any) -> None:
+@_options(*_WINDOWS, *_RUNNING, _STORE)
+def measure_all(store: str, **options: Any) -> None:
     """Everything in the table of targets."""
+    if store:
+        _measure_on(store, on_database.PLANS, **options)
+        return
     _measure(PLANS, () if options["urls"] else BESIDE, **options)
 
 
 @bench.command("run")
 @click.argument("names", nargs=-1, required=True, type=click.Choice(_NAMES))
-@_options(*_WINDOWS, *_RUNNING)
-def measure_some(names: Sequence[str], **options: Any) -> None:
+@_options(*_WINDOWS, *_RUNNING, _STORE)
+def measure_some(names: Sequence[str], store: str, **options: Any) -> None:
     """Only the loads that are named."""
+    table = on_database.PLANS if store else PLANS
+    if missing := set(names) - {plan.name for plan in table}:
+        raise click.UsageError(f"{', '.join(sorted(missing))}: not measured {'on a database' if store else 'without --store'}")
+    if store:
+        _measure_on(store, [plan for plan in table if plan.name in names], **options)
+        return
     _measure([plan(name) for name in names], (), **options)
 
 
@@ -188,6 +201,19 @@ def _measure(
         for run, _ in beside:
             results.append(uvloop.run(run(folder, core, rounds, seconds, told)))
     _show(results, json_file, rounds=rounds, seconds=seconds, pinned=pin)
+
+
+def _measure_on(
+    store: str, plans: Sequence[Plan], *, rounds: int, seconds: float, json_file: Path | None, pin: bool, folder: Path, **running: Any
+) -> None:
+    if running["urls"]:
+        raise click.UsageError("--store starts servers of its own: it does not go with --url")
+    core = SERVER_CORE if pin else None
+    total = sum(steps(plan, rounds, on_database.servers(plan)) for plan in plans)
+    with _problems(), database(store, folder) as base, _measuring(total, pin) as (told, results):
+        for plan in plans:
+            results.append(uvloop.run(on_database.on_database(plan, base, folder, core, rounds, seconds, told)))
+    _show(results, json_file, rounds=rounds, seconds=seconds, pinned=pin, store="cassandra")
 
 
 def _one(plan: Plan, ours: OpenSide, core: int | None, *, rounds: int, seconds: float, told: Told) -> Result:

@@ -24,7 +24,7 @@ LARGE_STORE = Plan("large-store", "one-to-one: a large store over an empty one",
 MANY_CONNECTIONS = Plan(
     "many-connections", "one-to-one: 10,000 connections over 1,000", lambda side: Pairs(side, idle=MANY - ACTIVE), MANY, 1.2
 )
-LINKS = Plan("links", "one-to-one: what a side of a link adds, two cells", lambda side: Pairs(side), ACTIVE, 0.3)
+LINKS = Plan("links", "one-to-one: what a side of a link adds, two cells", lambda side: Pairs(side), ACTIVE, 0.3, against="base", ends=2)
 
 
 def _nothing() -> None:

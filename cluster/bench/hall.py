@@ -75,6 +75,7 @@ class Hall:
             self.deliveries - deliveries,
             latencies_s=acked,
             bytes_in=self._bytes_in() - bytes_in,
+            posts_per_s=(self.deliveries - deliveries) / self._count / seconds,
             all_have_it_p50_ms=spread[len(spread) // 2] * 1e3 if spread else 0.0,
         )
         await self._drain(pump)

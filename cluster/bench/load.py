@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.bench.measure import fsync_seconds, median, percentile, pin
-from cluster.bench.plans import ACK, ACK_P99, MEMORY, TIME, Plan
+from cluster.bench.plans import ACK, ACK_P99, BESIDE_READS, MEMORY, POSTS, TIME, Plan
 from cluster.bench.sample import Sample, multiples
 from cluster.bench.side import Scenario, Side
 from cluster.bench.target import LOAD_CORE
@@ -32,18 +32,17 @@ class Result:
     ours: list[Sample] = field(default_factory=list)
     bare: list[Sample] = field(default_factory=list)
     base: list[Sample] = field(default_factory=list)
-    """The same load on our server where nothing crosses a link; only for what links cost."""
+    """The same load on our server without what is measured: where nothing crosses a link, or on the embedded store."""
     fsync_s: list[float] = field(default_factory=list)
     """Bare fsyncs on the server's disk, taken between the windows."""
 
     @property
     def figure(self) -> float:
         """The number that `Plan.limit` speaks of: a multiple, bytes, or milliseconds."""
-        if self.plan.figure == MEMORY:
+        if self.plan.figure == MEMORY or self.plan.against == "nothing":
             return self.value(self.ours)
-        if self.base:
-            # Both ends of a link work; the limit is for one of them.
-            return (self.value(self.ours) - self.value(self.base)) / 2 / self.value(self.bare)
+        if self.plan.against == "base":
+            return (self.value(self.ours) - self.value(self.base)) / self.plan.ends / self.value(self.bare)
         if self.plan.figure == ACK_P99:
             return self.value(self.ours) - percentile(self.fsync_s, 0.99) * 1e3
         return multiples(self.ours, self.bare, self.plan.figure)
@@ -51,7 +50,7 @@ class Result:
     @property
     def held(self) -> bool:
         """Whether the limit was held."""
-        return self.figure <= self.plan.limit
+        return self.figure >= self.plan.limit if self.plan.figure == POSTS else self.figure <= self.plan.limit
 
     def value(self, samples: list[Sample]) -> float:
         """The middle value of the plan's figure."""
@@ -98,27 +97,28 @@ def generator_settings(pinned: bool) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def run_plan(plan: Plan, ours: OpenSide, bare: OpenSide, *, rounds: int, seconds: float, told: Told) -> Result:
-    """Measure a plan in `rounds` windows a server."""
+async def run_plan(
+    plan: Plan, ours: OpenSide, bare: OpenSide | None, *, rounds: int, seconds: float, told: Told, base: OpenSide | None = None
+) -> Result:
+    """Measure a plan in `rounds` windows a server, those that are there."""
     result = Result(plan)
-    if plan.fresh:
-        for _ in range(rounds):
-            await _rounds(result, ours, bare, 1, seconds, told)
-    else:
-        await _rounds(result, ours, bare, rounds, seconds, told)
+    opened = [(ours, result.ours), *((side, samples) for side, samples in ((bare, result.bare), (base, result.base)) if side is not None)]
+    for _ in range(rounds if plan.fresh else 1):
+        await _rounds(result, opened, 1 if plan.fresh else rounds, seconds, told)
     return result
 
 
-async def _rounds(result: Result, ours: OpenSide, bare: OpenSide, rounds: int, seconds: float, told: Told) -> None:
+async def _rounds(result: Result, opened: Sequence[tuple[OpenSide, list[Sample]]], rounds: int, seconds: float, told: Told) -> None:
     plan = result.plan
-    with ours(plan) as our_side, bare(plan) as bare_side:
-        folder = our_side.target.folder
+    with contextlib.ExitStack() as stack:
+        sides = [(stack.enter_context(side(plan)), samples) for side, samples in opened]
+        folder = sides[0][0].target.folder
 
         def between() -> None:
             if plan.figure == ACK_P99:
                 result.fsync_s += fsync_seconds(folder, _FSYNC_S)
 
-        turns = [Turn(our_side, plan.make(our_side), result.ours), Turn(bare_side, plan.make(bare_side), result.bare)]
+        turns = [Turn(side, plan.make(side), samples) for side, samples in sides]
         await take_turns(plan, turns, rounds, seconds * plan.seconds_scale, told, between)
 
 
@@ -158,4 +158,8 @@ def unit_text(plan: Plan, value: float) -> str:
         return f"{value / 1024:.1f} KiB"
     if plan.figure in (ACK, ACK_P99, TIME):
         return f"{value:.2f} ms"
+    if plan.figure == BESIDE_READS:
+        return f"{value:.2f} reads"
+    if plan.figure == POSTS:
+        return f"{value:,.0f} / s"
     return f"{value:.1f} us"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from cluster.bench.absence import CatchUp
 from cluster.bench.arrivals import Connect, Idle
 from cluster.bench.hall import Hall
 from cluster.bench.pairs import Pairs
+from cluster.bench.seed_rows import SlotRow
 from cluster.bench.side import Scenario, Side
 
 CPU = "cpu_us_per_unit"
@@ -18,6 +20,12 @@ ACK_P99 = "p99_ms"
 """As a difference from the disk's own."""
 ACK = "ack_p99_ms"
 """As a multiple."""
+BESIDE_READS = "beside_reads"
+"""Queries to the database for one who comes back, without those for the rooms that changed."""
+POSTS = "posts_per_s"
+"""So many, not fewer."""
+NO_LIMIT = float("inf")
+"""Measured to be seen, and not to be held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,12 @@ class Plan:
     """Whether each round needs new processes (memory that was used once is not taken again)."""
     seconds_scale: float = 1.0
     """Windows of this plan are longer by this factor."""
+    against: Literal["bare", "base", "nothing"] = "bare"
+    """What the figure is: a multiple of the bare relay; how much more than `Result.base` as such a multiple; or just what it is."""
+    ends: int = 1
+    """How many processes share what is more than `Result.base`; the figure is for one of them."""
+    rows: Callable[[], Iterable[SlotRow]] = tuple
+    """What lies in the store beside the accounts."""
 
 
 PLANS: tuple[Plan, ...] = (

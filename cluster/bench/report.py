@@ -13,12 +13,12 @@ from typing import Any
 from rich.table import Table
 
 from cluster.bench.load import Result, unit_text
-from cluster.bench.plans import ACK_P99, MEMORY
+from cluster.bench.plans import ACK_P99, MEMORY, NO_LIMIT, POSTS
 
 _FULL_WIDTH = 150
 """Characters that all columns take; narrower screens get the ones that matter."""
-_HEADINGS = ("bare", "Warbler", "figure", "at most", "")
-_MORE = ("per s", "ack p50 / p90 / p99 ms", "bytes", "Ray beside", "generator")
+_HEADINGS = ("bare", "without", "Warbler", "figure", "at most", "")
+_MORE = ("per s", "ack p50 / p90 / p99 ms", "bytes", "beside", "generator")
 
 
 def table(results: Sequence[Result], width: int = _FULL_WIDTH) -> Table:
@@ -39,11 +39,12 @@ def _cells(result: Result) -> list[str]:
     beside_us = sum(s.daemons_cpu_s for s in ours) / max(1, sum(s.units for s in ours)) * 1e6
     return [
         plan.title,
-        unit_text(plan, result.value(result.bare)),
+        unit_text(plan, result.value(result.bare)) if result.bare else "",
+        unit_text(plan, result.value(result.base)) if result.base else "",
         unit_text(plan, result.value(ours)),
         _figure(result, result.figure),
-        _figure(result, plan.limit),
-        "[green]held[/]" if result.held else "[red]missed[/]",
+        "" if plan.limit == NO_LIMIT else _figure(result, plan.limit),
+        "" if plan.limit == NO_LIMIT else "[green]held[/]" if result.held else "[red]missed[/]",
         f"{result.middle(ours, 'units_per_s'):,.0f}",
         percentiles,
         f"{result.middle(ours, 'bytes_in_per_unit'):.0f}",
@@ -53,9 +54,14 @@ def _cells(result: Result) -> list[str]:
 
 
 def _figure(result: Result, value: float) -> str:
-    if result.plan.figure == MEMORY:
-        return f"{value / 1024:.1f} KiB"
-    if result.plan.figure == ACK_P99:
+    plan = result.plan
+    if plan.figure == POSTS:
+        return f"from {value:,.0f}" if value == plan.limit else f"{value:,.0f}"
+    if plan.figure == MEMORY or plan.against == "nothing":
+        return unit_text(plan, value)
+    if plan.against == "base":
+        return f"{value:+.2f} x"
+    if plan.figure == ACK_P99:
         return f"{value:+.1f} ms"
     return f"{value:.2f} x"
 

@@ -66,6 +66,11 @@ def shards_of(data: Path) -> int:
     return int(opened.cluster.shards)
 
 
+def load_rows(data: Path, rows: Iterable[SlotRow], *, store: str = "") -> int:
+    """More rows into a folder, or a store elsewhere, that `seed_accounts` has made; returns how many."""
+    return _load(Settings(data=data, store=store), rows)
+
+
 def _load(settings: Settings, rows: Iterable[SlotRow]) -> int:
     opened = open_folder(settings)
     try:

@@ -16,11 +16,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cluster import ray_instance
+from cluster.bench.database import Database
 from cluster.bench.dialect import Account, BareDialect, WarblerDialect
 from cluster.bench.lean_client import LoadError
 from cluster.bench.measure import with_children
 from cluster.bench.plans import Plan
-from cluster.bench.seed import seed_accounts
+from cluster.bench.seed import load_rows, seed_accounts
 from cluster.bench.side import Side
 from cluster.bench.target import SERVER_CORE, Target, on_core, started
 from cluster.processes import session_members
@@ -65,12 +66,18 @@ def read_accounts(path: Path) -> list[Account]:
 
 @contextlib.contextmanager
 def own_cell(
-    data: Path, accounts: Sequence[Account], *, core: int | None = SERVER_CORE, environment: dict[str, str] = UNLIMITED
+    data: Path,
+    accounts: Sequence[Account],
+    *,
+    core: int | None = SERVER_CORE,
+    environment: dict[str, str] = UNLIMITED,
+    beside: Sequence[int] = (),
 ) -> Iterator[Side]:
-    """One cell on a folder that has these accounts."""
+    """One cell on a folder that has these accounts; `beside`: processes whose CPU is shown apart."""
     began = time.perf_counter()
     with started(cell_command(data), core=core, environment=environment) as (process, line):
-        target = Target((line.split()[1],), tuple(with_children([process.pid])), folder=data, ready_s=time.perf_counter() - began)
+        pids = tuple(with_children([process.pid]))
+        target = Target((line.split()[1],), pids, tuple(beside), data, time.perf_counter() - began)
         yield Side(target, WarblerDialect(accounts))
 
 
@@ -83,6 +90,17 @@ def fresh_cell(
         data = Path(name)
         accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX, cells=shards)]
         with own_cell(data, accounts, core=core, environment=environment) as side:
+            yield side
+
+
+@contextlib.contextmanager
+def cell_on_database(plan: Plan, folder: Path, base: Database, *, core: int | None = SERVER_CORE) -> Iterator[Side]:
+    """The same on a keyspace of its own, with the rows that the plan wants to lie there; the database's CPU counts apart."""
+    with tempfile.TemporaryDirectory(prefix="warbler-bench-", dir=folder) as name, base.keyspace() as store:
+        data = Path(name)
+        accounts = [devices[0] for devices in seed_accounts(data, plan.users, prefix=PREFIX, store=store)]
+        load_rows(data, plan.rows(), store=store)
+        with own_cell(data, accounts, core=core, environment={**UNLIMITED, "WARBLER_STORE": store}, beside=base.pids) as side:
             yield side
 
 

@@ -108,6 +108,10 @@ class Driver:
         found = self._cluster.metadata.keyspaces.get(self.place.keyspace)
         return found is not None and "settings" in found.tables
 
+    def drop(self) -> None:
+        """Remove the keyspace with all that is in it: what a bench or a test made for itself. Raises what the driver raises."""
+        self.execute(f"DROP KEYSPACE IF EXISTS {self.place.keyspace}")
+
     @property
     def data_center(self) -> str:
         """The one that is used."""

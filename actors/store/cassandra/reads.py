@@ -138,7 +138,7 @@ class Reads:
 
     def user_rooms(self, user: str, rooms: Sequence[str]) -> Steps[list[UserRoomRow]]:
         """See `Store.user_rooms`."""
-        return (yield from self._named(UserRoomRow, Ask("USER ROOMS NAMED", (user, list(rooms))), user, rooms))
+        return (yield from self._named(UserRoomRow, Ask("USER ROOMS NAMED", (user, tuple(rooms))), user, rooms))
 
     def user_rooms_since(self, user: str, version: int, limit: int) -> Steps[list[UserRoomRow]]:
         """See `Store.user_rooms_since`."""
@@ -164,11 +164,11 @@ class Reads:
 
     def reads(self, user: str, rooms: Sequence[str]) -> Steps[list[ReadRow]]:
         """See `Store.reads`."""
-        return (yield from self._named(ReadRow, Ask("READS NAMED", (user, list(rooms))), user, rooms))
+        return (yield from self._named(ReadRow, Ask("READS NAMED", (user, tuple(rooms))), user, rooms))
 
     def cursors(self, user: str, rooms: Sequence[str]) -> Steps[list[CursorRow]]:
         """See `Store.cursors`."""
-        return (yield from self._named(CursorRow, Ask("CURSORS NAMED", (user, list(rooms))), user, rooms))
+        return (yield from self._named(CursorRow, Ask("CURSORS NAMED", (user, tuple(rooms))), user, rooms))
 
     def untold(self, slots: Sequence[int]) -> Steps[list[MarkRow]]:
         """See `Store.untold`."""

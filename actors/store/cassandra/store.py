@@ -22,6 +22,7 @@ from actors.runtime.ring import slot_of
 from actors.store.batcher import Batcher, Pending, Soon, Wake
 from actors.store.cassandra.chain import Chain
 from actors.store.cassandra.flusher import Flusher
+from actors.store.cassandra.joining import Joining
 from actors.store.cassandra.lives import release_group, take_group
 from actors.store.cassandra.reads import Reads
 from actors.store.cassandra.seating import empty_seats, fill_seat
@@ -49,7 +50,8 @@ class CassandraStore:
         """`groups`: of slots, fixed when the cluster was made. Raises `StoreError` where no data key can be kept."""
         self.life = life
         self.shards = groups
-        self._port = port
+        # Everything of this life goes through it: it must see what was written.
+        self._port = port = Joining(port)
         self._wake = wake
         self._unflushed = Unflushed()
         self._flusher = Flusher(life, self._unflushed, port, _prepared(sealer))
@@ -234,6 +236,7 @@ class CassandraStore:
             "checkpoints": flusher.flushes,
             "checkpoint_failures": flusher.failures,
             "shards": len(self._epochs),
+            "queries": dict(self._port.counts),
         }
 
     # --- inside ---
