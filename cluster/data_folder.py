@@ -24,6 +24,7 @@ from actors.store.cluster_record import ClusterRecord
 from actors.store.opening import CannotOpen, DiskFull
 from actors.store.seal import MasterKey, read_key_file
 from actors.store.store import StoreError
+from cluster.own_folder import make_own_folder
 from cluster.plan_keeper import PlanKeeper
 from cluster.problems import StartProblem
 from cluster.ray_environment import read_url
@@ -51,15 +52,13 @@ def prepare(settings: Settings) -> None:
     if settings.secrets is not None:
         read_secrets(settings.secrets)
     try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_own_folder(settings)
         if settings.store:
             prepare_cassandra(settings)
         else:
             _check_space(settings)
             data_folder.prepare(settings.data, settings.shard_count, int(time.time() * 1000), settings.master_key_file)
             data_folder.check_stored(settings.data)
-        for inner in ("log", "run"):
-            (settings.data / inner).mkdir(mode=0o700, exist_ok=True)
         opened = _opened(settings)
     except StoreError as error:
         raise StartProblem(str(error)) from error

@@ -1,8 +1,9 @@
 """Whether a life's process still runs, seen by all who share the data folder, whatever processes they can see: a lock that
-the system gives up when the process is gone, and not before."""
+the system gives up when the process is gone, and not before. Where each machine has a data folder of its own, it tells of the lives there."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import time
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import IO
 
 LIVES = "lives"
 POLL_S = 0.02
+OLD_S = 3600.0
+"""A lock that nobody holds and that was made so long ago is nobody's any more: whoever makes one holds it at once."""
 
 
 def hold_life(data: Path, life: str) -> IO[str]:
@@ -47,6 +50,14 @@ def wait_free(data: Path, life: str, *, limit_s: float = 5.0) -> bool:
         time.sleep(POLL_S)
     _path(data, life).unlink(missing_ok=True)
     return True
+
+
+def forget_old(data: Path) -> None:
+    """Take away the locks of lives that ended here long ago, unseen by their supervisor, which is on another machine."""
+    for path in (data / "run" / LIVES).glob("*.lock"):
+        with contextlib.suppress(FileNotFoundError):  # another cell does the same
+            if time.time() - path.stat().st_mtime > OLD_S and not is_held(data, path.stem):
+                path.unlink()
 
 
 def _path(data: Path, life: str) -> Path:

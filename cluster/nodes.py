@@ -140,13 +140,11 @@ def short_id(node: str) -> str:
 
 
 def check_machines(nodes: Iterable[Node], nodes_share_this_machine: bool, *, embedded: bool = True) -> None:
-    """Raises `StartProblem` where cells would be on more than one machine: the embedded store is files of one, and with another store
-    the cells' logs and locks still are."""
+    """Raises `StartProblem` where the embedded store would be used on more than one machine: it is files of one."""
     addresses = sorted({node.address for node in nodes if roles_of(node.labels)})
-    if len(addresses) <= 1 or nodes_share_this_machine:
+    if not embedded or len(addresses) <= 1 or nodes_share_this_machine:
         return
-    machines = f"The nodes are {len(addresses)} machines ({', '.join(addresses)}), and "
-    share = "Where all of them share this machine and its data folder, say so with --nodes-share-this-machine."
-    if embedded:
-        raise StartProblem(f"{machines}the embedded store is for one machine: more than one means Cassandra. {share}")
-    raise StartProblem(f"{machines}this version keeps the cells' logs and locks on one. {share}")
+    raise StartProblem(
+        f"The nodes are {len(addresses)} machines ({', '.join(addresses)}), and the embedded store is for one machine: more than one means "
+        "Cassandra. Where all of them share this machine and its data folder, say so with --nodes-share-this-machine."
+    )

@@ -50,11 +50,11 @@ def identify(pid: int) -> ProcessId | None:
 
 def pid_space() -> str:
     """The name space of process numbers that this process is in, of this machine since its start (the first name space is called
-    the same on every machine); empty where the system has none."""
+    the same on every machine); the machine alone, where the system has none."""
     try:
         return f"{this_machine()}/{os.readlink('/proc/self/ns/pid')}"
     except OSError:
-        return ""
+        return this_machine()
 
 
 def this_machine() -> str:

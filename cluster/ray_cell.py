@@ -21,8 +21,9 @@ from actors.runtime.view import CellInfo
 from actors.store.store import StoreError
 from cluster.calls import refusal
 from cluster.figures import CellStats, Identity
-from cluster.life_lock import hold_life
+from cluster.life_lock import forget_old, hold_life
 from cluster.log_file import LogFile
+from cluster.own_folder import make_own_folder
 from cluster.problems import StartProblem
 from cluster.processes import ProcessId, identify, this_machine
 from cluster.settings import Settings
@@ -55,21 +56,34 @@ class CellActor:
     def __init__(self, settings: dict[str, Any], who: Identity, machine: str) -> None:
         self._settings = Settings.model_validate(settings).on_node(who.public_host)
         self._who = who
-        self._stranger = machine != this_machine()
-        """Whether this is another machine than the data's."""
-        if not self._stranger:
-            log_to_file(self._settings, who.name)
-            self._life = hold_life(self._settings.data, who.life)
-        self._app: CellApp = importlib.import_module("cluster.app").CellApp(self._settings, who)
         self._calls: HandleCalls | None = None
+        self._problem = self._settle_in(machine)
+        """Why it cannot be on this machine; empty where it can."""
+        self._app: CellApp = importlib.import_module("cluster.app").CellApp(self._settings, who)
+
+    def _settle_in(self, machine: str) -> str:
+        """`machine`: the supervisor's. Cells of another one have a data folder there, where the store is no part of it."""
+        settings, who = self._settings, self._who
+        if not settings.store and machine != this_machine():
+            return f"The node {who.address} is another machine, and the embedded store is for one machine only."
+        try:
+            make_own_folder(settings)
+            log_to_file(settings, who.name)
+            forget_old(settings.data)
+            self._life = hold_life(settings.data, who.life)
+        except StartProblem as problem:
+            return f"On the node {who.address}: {problem}"
+        except OSError as error:
+            return f"On the node {who.address} the folder {settings.data} cannot be written: {error.strerror}."
+        return ""
 
     async def start(self, replaces: str = "") -> dict[str, Any]:
         """Put it together, and join the view, as the successor of a living life where one is named."""
         return await answered(self._start(replaces))
 
     async def _start(self, replaces: str) -> tuple[CellInfo, ProcessId | None]:
-        if self._stranger:
-            raise StartProblem(f"The node {self._who.address} is another machine, and the embedded store is for one machine only.")
+        if self._problem:
+            raise StartProblem(self._problem)
         info = await self._app.start()
         self._calls = importlib.import_module("cluster.handle_calls").HandleCalls(self._app.chat)
         self._ending = asyncio.get_running_loop().create_task(self._end_when_out(), name="end when out")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import ActorDiedError, RayError
 
 from actors.runtime.view import CellInfo
 from cluster.figures import CellStats, Identity
 from cluster.hands import CellPort
-from cluster.life_lock import is_held, wait_free
+from cluster.life_lock import is_held, wait_free, was_held
 from cluster.nodes import UNIT, Node, WantedCell, labels_of, may_take
 from cluster.problems import StartProblem
 from cluster.processes import ProcessId, kill_for_sure, this_machine
@@ -34,9 +35,11 @@ _log = event_log("cluster.ray")
 class RayCellPort:
     """A cell actor, as the supervisor sees it. Implements `CellPort`."""
 
-    def __init__(self, handle: Any, alive: Callable[[], bool]) -> None:
+    def __init__(self, handle: Any, seen: Callable[[], bool | None]) -> None:
+        """`seen`: whether its process runs; None where that cannot be seen from here."""
         self.handle = handle
-        self._alive = alive
+        self._seen = seen
+        self._said_dead = False
 
     async def start(self, replaces: str = "") -> tuple[CellInfo, ProcessId]:
         """See `CellPort`."""
@@ -72,10 +75,19 @@ class RayCellPort:
 
     async def gone(self) -> str:
         """See `CellPort`."""
-        return await until_gone(self._endless, self._alive)
+        return await until_gone(self._endless, self._may_run)
 
     async def _endless(self) -> None:
-        await self.handle.gone.remote()
+        try:
+            await self.handle.gone.remote()
+        except ActorDiedError:
+            self._said_dead = True
+            raise
+
+    def _may_run(self) -> bool:
+        """On another machine it runs until Ray says that it is dead: it is sealed then, so nothing hangs on Ray being right."""
+        seen = self._seen()
+        return not self._said_dead if seen is None else seen
 
     @staticmethod
     async def _value(reference: Any) -> Any:
@@ -91,6 +103,7 @@ class RayHands:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.model_dump(mode="json")
         self._data = settings.data
+        self._apart = settings.nodes_are_apart
         self.places: Mapping[str, WantedCell] = {}
         """Where cells are to be, by name; those that are not named are where Ray puts them."""
         self.nodes: Collection[Node] = ()
@@ -114,11 +127,15 @@ class RayHands:
         return self._port(life)
 
     def _port(self, life: str) -> RayCellPort:
-        return RayCellPort(self._handles[life], partial(is_held, self._data, life))
+        return RayCellPort(self._handles[life], partial(self.sees, life))
+
+    def sees(self, life: str) -> bool | None:
+        """Whether the process of a life runs; None where it is on another machine, whose locks are not seen here."""
+        return None if self._apart and not was_held(self._data, life) else is_held(self._data, life)
 
     async def find(self, name: str, life: str) -> CellPort | None:
         """See `Hands`."""
-        if not is_held(self._data, life):
+        if self.sees(life) is False:
             return None
         handle = None
         for known_as in dict.fromkeys((actor_name(name, life), life)):
@@ -136,14 +153,32 @@ class RayHands:
         return self._port(life)
 
     async def kill(self, life: str, process: ProcessId | None) -> None:
-        """See `Hands`."""
+        """See `Hands`. On another machine it is told to end and no more: the seal fences it, and its own node ends what hangs."""
         handle = self._handles.pop(life, None)
+        if self.sees(life) is None:
+            await self._end_elsewhere(life, handle or await asyncio.to_thread(actor_of, life), process)
+            return
         if handle is not None:
             await asyncio.to_thread(partial(ray.kill, handle, no_restart=True))
         if process is not None:
             await self._end_process(life, process)
         if not await asyncio.to_thread(wait_free, self._data, life):
             raise StartProblem(f"The process {process.pid if process is not None else ''} of cell {life} cannot be ended.")
+
+    async def _end_elsewhere(self, life: str, handle: Any, process: ProcessId | None) -> None:
+        if handle is None:
+            return
+        await asyncio.to_thread(partial(ray.kill, handle, no_restart=True))
+        try:
+            async with asyncio.timeout(KILL_LIMIT_S):
+                await handle.gone.remote()
+        except ActorDiedError:
+            return
+        except (RayError, TimeoutError) as error:
+            _log.warning("cell_does_not_end", life=life, reason=repr(error))
+        cell = self.places.get(life.rpartition("-")[0])
+        if cell is not None and process is not None:
+            kill_there(cell.node, process)  # nobody waits: the node may be cut off, and does it when it is back
 
     async def _end_process(self, life: str, process: ProcessId) -> None:
         if process.is_near:
@@ -176,3 +211,10 @@ class RayHands:
             return False
         await asyncio.to_thread(partial(ray.kill, switch, no_restart=False))
         return True
+
+
+def actor_of(life: str) -> Any:
+    """The actor of a life, by its name, where Ray knows one. The cell of one room goes by the room: that may be a later life of it."""
+    with contextlib.suppress(ValueError):
+        return ray.get_actor(life, namespace=NAMESPACE)
+    return None

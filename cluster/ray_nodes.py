@@ -38,7 +38,12 @@ def _end_raylet() -> None:
     os.kill(os.getppid(), signal.SIGTERM)
 
 
-RAY_KILL: Any = ray.remote(num_cpus=0, max_retries=0)(kill_for_sure)
+def _kill_here(process: ProcessId) -> bool:
+    """True where it is gone, or never was here: a machine that was started again has other processes."""
+    return not process.is_near or kill_for_sure(process)
+
+
+RAY_KILL: Any = ray.remote(num_cpus=0, max_retries=0)(_kill_here)
 RAY_END_NODE: Any = ray.remote(num_cpus=0, max_retries=0)(_end_raylet)
 
 

@@ -249,6 +249,11 @@ class Settings(BaseModel):
         return self.shards or (CASSANDRA_GROUPS if self.store else self.cells)
 
     @property
+    def nodes_are_apart(self) -> bool:
+        """Whether each node has a data folder of its own, on its own disk: nothing is shared but the store and the network."""
+        return bool(self.store and self.address) and not self.nodes_share_this_machine
+
+    @property
     def master_key_file(self) -> Path | None:
         """Where the master key is; None: in the data folder."""
         return self.secrets / "master.key" if self.secrets is not None else self.key_file

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from cluster.commands.options import setting_options, settings_of
+from cluster.own_folder import make_own_folder
 from cluster.problems import StartProblem
+from cluster.ray_instance import joined
 from cluster.ray_node import NodePlan, labels_of, listed, start_node
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -38,5 +40,11 @@ def command(ctx: click.Context, /, nodes_file: Path | None, node_address: str, *
     if nodes_file is not None:
         node_address, from_file = listed(nodes_file)
         labels = {**from_file, **labels}
-    start_node(settings_of(ctx), NodePlan(address=node_address, labels=labels, **given))
+    settings = settings_of(ctx)
+    start_node(settings, NodePlan(address=node_address, labels=labels, **given))
+    joining = settings.model_copy(update={"address": given["join"]})
+    if joining.nodes_are_apart:
+        # So that other commands can be given here, too.
+        make_own_folder(joining)
+        joined(joining)
     click.echo("This machine is a node of the cluster.")

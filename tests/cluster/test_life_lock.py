@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from cluster.life_lock import hold_life, is_held, wait_free
+from cluster.life_lock import OLD_S, forget_old, hold_life, is_held, wait_free
 
 HOLD = """
 import sys
@@ -42,3 +43,15 @@ def test_looking_takes_nothing_and_lives_are_apart(tmp_path: Path) -> None:
         assert is_held(tmp_path, "cell-1-a")
         assert not is_held(tmp_path, "cell-1-b")
     assert not is_held(tmp_path, "cell-1-a")
+
+
+def test_locks_of_lives_that_ended_long_ago_are_taken_away_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    hold_life(tmp_path, "cell-1-new").close()
+    hold_life(tmp_path, "cell-1-old").close()
+    with hold_life(tmp_path, "cell-1-living"):
+        for life in ("old", "living"):
+            path = tmp_path / "run" / "lives" / f"cell-1-{life}.lock"
+            os.utime(path, (path.stat().st_mtime - 2 * OLD_S,) * 2)
+        forget_old(tmp_path)
+    assert {path.name for path in (tmp_path / "run" / "lives").iterdir()} == {"cell-1-new.lock", "cell-1-living.lock"}

@@ -69,9 +69,11 @@ def test_a_number_of_cells_that_is_no_number_is_refused() -> None:
 def test_more_than_one_machine_is_refused_unless_the_nodes_are_said_to_share_one() -> None:
     with pytest.raises(StartProblem, match=r"2 machines \(10\.0\.0\.1, 10\.0\.0\.2\).* means Cassandra\..*--nodes-share-this-machine"):
         check_machines([node(1), node(2)], False)
-    with pytest.raises(StartProblem, match=r"2 machines .* this version keeps the cells' logs and locks on one"):
-        check_machines([node(1), node(2)], False, embedded=False)
     check_machines([node(1), node(2)], True)
+
+
+def test_with_a_store_that_all_machines_reach_there_may_be_several() -> None:
+    check_machines([node(1), node(2)], False, embedded=False)
 
 
 def test_several_nodes_of_one_address_and_nodes_without_cells_are_no_second_machine() -> None:
