@@ -1,8 +1,9 @@
-"""A cell that is alone in its data folder, in this process and without Ray: for the bench, and for commands of a server
+"""A cell that is alone in its store, in this process and without Ray: for the bench, and for commands of a server
 that is down."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ from cluster.folder_lock import folder_lock
 from cluster.membership import Membership
 from cluster.problems import StartProblem
 from cluster.processes import is_alive, kill_for_sure
+from cluster.served import check_unserved
 from cluster.settings import Settings
 from cluster.stores import open_record
 from gateway.api.bridge import settle
@@ -25,7 +27,8 @@ def end_old_lives(membership: Membership) -> None:
     """Kill, seal and take out of the view every life that could still commit. Raises `StartProblem` where one cannot be killed."""
     for life in membership.unsealed():
         process = membership.process(life)
-        if process is not None and is_alive(process) and not kill_for_sure(process):
+        # One of another machine is fenced by the seal alone.
+        if process is not None and process.is_near and is_alive(process) and not kill_for_sure(process):
             raise StartProblem(f"The process {process.pid} of an earlier run cannot be ended; it still may write to the data.")
         membership.seal(life)
     view = membership.view()
@@ -41,6 +44,7 @@ async def only_cell(settings: Settings) -> AsyncIterator[CellApp]:
         cluster = open_record(settings)
         try:
             membership = Membership(cluster)
+            await asyncio.to_thread(check_unserved, cluster)
             end_old_lives(membership)
             life = membership.new_life(NAME)
             app = CellApp(settings, Identity(NAME, life))

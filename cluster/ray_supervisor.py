@@ -15,6 +15,7 @@ import ray
 from ray.exceptions import RayError
 
 from actors.runtime.plain import changed
+from actors.store.cluster_record import ClusterRecord
 from actors.store.store import StoreError
 from cluster import plan_steps as steps
 from cluster.child import Child
@@ -30,9 +31,10 @@ from cluster.plan import Plan, What
 from cluster.plan_keeper import PlanKeeper
 from cluster.problems import StartProblem, in_short, last_words
 from cluster.ray_cell import answered, log_to_file
-from cluster.ray_hands import RayCellPort, RayHands
+from cluster.ray_hands import RayCellPort, RayHands, actor_of
 from cluster.restarting import started
 from cluster.seat_names import is_own
+from cluster.served import check_unserved, holder
 from cluster.session_wishes import wanted_by
 from cluster.settings import Settings
 from cluster.stores import open_record
@@ -84,9 +86,11 @@ class SupervisorActor:
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(folder_lock(self._settings))
-                membership = Membership(open_record(self._settings))
+                record = open_record(self._settings)
+                membership = Membership(record)
                 plan = self._plan = PlanKeeper(membership)
                 await self._wait_after_many_starts(plan)
+                await self._check_alone(record)
                 parts = self._parts = await self._put_together(membership, plan)
             except (StartProblem, StoreError) as problem:
                 self._fatal = str(problem)
@@ -115,6 +119,11 @@ class SupervisorActor:
         await placing.look({}, {})
         supervisor = Supervisor(membership, hands, Wanted(placing.wanted(), self._settings.port), plan)
         return Parts(plan, placing, supervisor, Upkeep(supervisor, hands))
+
+    async def _check_alone(self, record: ClusterRecord) -> None:
+        """A database can be used from anywhere. Raises `StartProblem` where cells use it that this Ray does not know."""
+        if self._settings.store and not await asyncio.to_thread(actor_of, holder(record)):
+            await asyncio.to_thread(check_unserved, record)
 
     async def _supervise(self, parts: Parts) -> None:
         supervisor = parts.supervisor
