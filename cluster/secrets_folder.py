@@ -3,6 +3,7 @@
     master.key       unlocks the data keys
     cluster.secret   with it cells prove to each other that they belong together
     ray.token        whoever shows it may command this cluster's Ray
+    cassandra.*      how the database is reached (`cluster.store_access`), where it is put there by hand
 
 No node makes any of these for itself: one that does not find them refuses to start.
 """
@@ -53,17 +54,18 @@ def read_secrets(folder: Path) -> Secrets:
     """All of them. Raises `StartProblem` where one is missing, damaged or open to others."""
     try:
         master = read_key_file(folder / MASTER)
-        secret = bytes.fromhex(_read(folder / SECRET))
+        secret = bytes.fromhex(read_secret(folder / SECRET))
     except StoreError as error:
         raise StartProblem(str(error)) from error
     except ValueError as error:
         raise StartProblem(f"The file {folder / SECRET} is damaged; bring it from where the secrets were made.") from error
     if len(secret) != SECRET_BYTES:
         raise StartProblem(f"The file {folder / SECRET} is damaged; bring it from where the secrets were made.")
-    return Secrets(master, secret, _read(folder / TOKEN))
+    return Secrets(master, secret, read_secret(folder / TOKEN))
 
 
-def _read(path: Path) -> str:
+def read_secret(path: Path) -> str:
+    """A file that only this user can read. Raises `StartProblem`."""
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise StartProblem(f"The file {path} can be read by others; run: chmod 600 {path}")

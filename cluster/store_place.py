@@ -7,11 +7,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from actors.store.cassandra.place import Place
 
 NATIVE_PORT = 9042
-EXAMPLE = "cassandra://user:password@host1,host2:9042/warbler?dc=dc1"
+EXAMPLE = "cassandra://user:password@host1,host2:9042/warbler?dc=dc1&tls=yes"
+TLS = ("", "no", "yes", "chain")
 
 
 def parse_place(url: str) -> Place:
-    """``cassandra://USER:PASSWORD@HOST,HOST:PORT/KEYSPACE?dc=NAME&replication=3``. Raises `ValueError`."""
+    """``cassandra://USER:PASSWORD@HOST,HOST:PORT/KEYSPACE?dc=NAME&replication=3&tls=yes``. Raises `ValueError`."""
     parts = urlsplit(url)
     if parts.scheme != "cassandra" or not parts.netloc:
         raise ValueError(f"{url!r} is no address of a store; write it like {EXAMPLE}")
@@ -19,8 +20,11 @@ def parse_place(url: str) -> Place:
     hosts, _, port = places.partition(":")
     user, _, password = login.partition(":")
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if unknown := set(options) - {"dc", "replication"}:
-        raise ValueError(f"{', '.join(sorted(unknown))}: only dc and replication can be said there")
+    if unknown := set(options) - {"dc", "replication", "tls"}:
+        raise ValueError(f"{', '.join(sorted(unknown))}: only dc, replication and tls can be said there")
+    tls = options.get("tls", "")
+    if tls not in TLS:
+        raise ValueError(f"tls={tls}: it is yes, chain or no")
     keyspace = parts.path.strip("/") or "warbler"
     if not keyspace.isidentifier():
         raise ValueError(f"{keyspace!r} is no name of a keyspace")
@@ -32,4 +36,5 @@ def parse_place(url: str) -> Place:
         keyspace=keyspace,
         data_center=options.get("dc", ""),
         replication=int(options.get("replication", 0)),
+        tls="" if tls == "no" else tls,
     )

@@ -19,6 +19,7 @@ from actors.store.seal import MasterKey, Sealer, create_key_file, new_master_key
 from actors.store.sqlite import SqliteStore
 from cluster.problems import StartProblem
 from cluster.settings import Settings
+from cluster.store_access import tls_of, with_login
 from cluster.store_place import parse_place
 
 LifeStore = SqliteStore | CassandraStore
@@ -121,4 +122,6 @@ def _driver(settings: Settings) -> Any:
         if error.name is None or not error.name.startswith("cassandra"):
             raise
         raise StartProblem("The driver for Cassandra is not installed; install the package cassandra-driver.") from error
-    return driver.Driver(parse_place(settings.store))
+    folder = settings.secrets or settings.data
+    place = with_login(parse_place(settings.store), folder)
+    return driver.Driver(place._replace(context=tls_of(place, folder)))

@@ -40,11 +40,13 @@ class Running(NamedTuple):
     ports: Ports
     sessions: tuple[int, ...]
     """One a node."""
+    address: str = ""
+    """Where clients find the only node; empty: on loopback."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Of the nodes."""
-        return tuple(f"127.0.0.{number}" for number in range(1, len(self.sessions) + 1))
+        """Where clients find the nodes."""
+        return (self.address,) if self.address else tuple(f"127.0.0.{number}" for number in range(1, len(self.sessions) + 1))
 
     @property
     def url(self) -> str:
@@ -52,8 +54,9 @@ class Running(NamedTuple):
         return f"cassandra://{USER}:{PASSWORD}@{','.join(self.addresses)}:{self.ports.native}"
 
 
-def start(folder: Path, nodes: int, native_port: int = 0) -> Running:
-    """Start a cluster, or find it running; `native_port` 0: a free one. Raises `StartProblem`, and leaves nothing behind then."""
+def start(folder: Path, nodes: int, native_port: int = 0, *, address: str = "", pem: Path | None = None) -> Running:
+    """Start a cluster, or find it running; `native_port` 0: a free one. `address`: of this machine, for clients of a single node that
+    are not on it. `pem`: key and certificate, for clients that speak TLS and no others. Raises `StartProblem`, and leaves nothing behind then."""
     found = running(folder)
     if found is not None:
         if len(found.sessions) != nodes:
@@ -65,7 +68,7 @@ def start(folder: Path, nodes: int, native_port: int = 0) -> Running:
     _check_free(nodes, ports.native)
     java = find_java()
     software = jars(java)
-    plans = [NodePlan(number, nodes, folder / f"node-{number}", ports) for number in range(1, nodes + 1)]
+    plans = [NodePlan(number, nodes, folder / f"node-{number}", ports, address, pem) for number in range(1, nodes + 1)]
     with contextlib.ExitStack() as undo:
         undo.callback(stop, folder)
         begun = _start_all(folder, plans, java, software)
@@ -79,7 +82,7 @@ def running(folder: Path) -> Running | None:
         kept = json.loads((folder / _RUNNING).read_text())
     except FileNotFoundError:
         return None
-    found = Running(Ports(*kept["ports"]), tuple(kept["sessions"]))
+    found = Running(Ports(*kept["ports"]), tuple(kept["sessions"]), kept.get("address", ""))
     return found if any(_is_ours(pid, folder) for session in found.sessions for pid in session_members(session)) else None
 
 
@@ -104,7 +107,9 @@ def start_node(folder: Path, number: int) -> Running:
     if session_members(found.sessions[number - 1]):
         return found
     java = find_java()
-    plans = [NodePlan(one, len(found.sessions), folder / f"node-{one}", found.ports) for one in range(1, len(found.sessions) + 1)]
+    plans = [
+        NodePlan(one, len(found.sessions), folder / f"node-{one}", found.ports, found.address) for one in range(1, len(found.sessions) + 1)
+    ]
     living = [plan for plan in plans if session_members(found.sessions[plan.number - 1])]
     plan = plans[number - 1]
     with contextlib.closing(Output(START_LIMIT_S)) as output:
@@ -129,7 +134,7 @@ def _start_all(folder: Path, plans: list[NodePlan], java: Path, software: list[P
             write_files(plan)
             process = _launch(plan, java, software)
             sessions.append(process.pid)
-            begun = Running(plan.ports, tuple(sessions))
+            begun = Running(plan.ports, tuple(sessions), plan.for_clients)
             (folder / _RUNNING).write_text(json.dumps(begun._asdict()))
             output.listen(f"node {plan.number}", process)
             # One after the other: the first one is the one that the others ask, and three at once are slower on two cores.

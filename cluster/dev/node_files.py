@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 DATA_CENTER = "dev"
-USER = PASSWORD = "cassandra"  # what every new Cassandra begins with; these nodes listen on loopback alone
+USER = PASSWORD = "cassandra"  # what every new Cassandra begins with; these nodes listen on loopback, but where a test names an address
 HEAP_MIB = 512
 READY = "Startup complete"
 """Said when clients may come."""
@@ -44,6 +44,10 @@ class NodePlan(NamedTuple):
     """How many there are."""
     folder: Path
     ports: Ports
+    for_clients: str = ""
+    """The address for clients; empty: the same."""
+    pem: Path | None = None
+    """Key and certificate, where clients speak TLS."""
 
     @property
     def address(self) -> str:
@@ -109,7 +113,7 @@ seed_provider:
       - seeds: "127.0.0.1:{plan.ports.storage}"
 listen_address: {plan.address}
 storage_port: {plan.ports.storage}
-rpc_address: {plan.address}
+rpc_address: {plan.for_clients or plan.address}
 native_transport_port: {plan.ports.native}
 default_keyspace_rf: {plan.nodes}
 authenticator: PasswordAuthenticator
@@ -138,6 +142,17 @@ concurrent_compactors: 1
 native_transport_max_threads: 32
 disk_failure_policy: stop
 commit_failure_policy: stop
+{_tls(plan.pem) if plan.pem is not None else ""}"""
+
+
+def _tls(pem: Path) -> str:
+    return f"""client_encryption_options:
+  enabled: true
+  optional: false
+  require_client_auth: false
+  ssl_context_factory:
+    class_name: org.apache.cassandra.security.PEMBasedSslContextFactory
+  keystore: {pem}
 """
 
 

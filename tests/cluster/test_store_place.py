@@ -17,13 +17,18 @@ def test_what_is_left_out_has_defaults() -> None:
     assert parse_place("cassandra://one") == Place(("one",), 9042, "", "", "warbler", "", 0)
 
 
+def test_connections_are_encrypted_where_the_address_says_so() -> None:
+    assert [parse_place(f"cassandra://one?tls={word}").tls for word in ("yes", "chain", "no")] == ["yes", "chain", ""]
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
         ("sqlite://x", "is no address of a store; write it like cassandra://"),
         ("cassandra://", "is no address of a store"),
         ("cassandra://one/drop-table", "no name of a keyspace"),
-        ("cassandra://one?speed=9", "speed: only dc and replication"),
+        ("cassandra://one?speed=9", "speed: only dc, replication and tls"),
+        ("cassandra://one?tls=perhaps", "tls=perhaps: it is yes, chain or no"),
         ("cassandra://one:port", "invalid literal"),
     ],
 )

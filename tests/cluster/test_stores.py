@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,12 @@ import pytest
 from actors.store.opening import CannotOpen, KeyFileError
 from cluster import stores
 from cluster.data_folder import open_folder, prepare
+from cluster.dev import cassandra
+from cluster.dev.node_files import PASSWORD, USER
 from cluster.problems import StartProblem
+from cluster.secrets_folder import make_secrets
 from cluster.settings import Settings
+from gateway.certificate import make_self_signed
 from tests.kit.cassandra import server
 
 
@@ -55,6 +60,34 @@ def test_a_keyspace_is_made_once_and_opened_with_its_key_alone(tmp_path: Path) -
     key.write_bytes(kept)
     with pytest.raises(KeyFileError, match="can be read by others"):
         open_folder(settings)
+
+
+@pytest.mark.slow
+def test_a_database_that_speaks_tls_is_entered_with_what_lies_beside_the_secrets_and_not_without(tmp_path: Path) -> None:
+    certificate, key = make_self_signed(["127.0.0.1"], tmp_path)
+    stranger, _ = make_self_signed(["127.0.0.1"], tmp_path / "stranger")
+    both = tmp_path / "both.pem"
+    both.write_text(key.read_text() + certificate.read_text())
+    folder = tmp_path / "secrets"
+    make_secrets(folder)
+    (folder / "cassandra.login").touch(0o600)
+    (folder / "cassandra.login").write_text(f"{USER}:{PASSWORD}")
+    try:
+        running = cassandra.start(tmp_path / "nodes", 1, pem=both)
+        store = f"cassandra://127.0.0.1:{running.ports.native}/secret?tls=yes"
+        settings = Settings(data=tmp_path / "data", secrets=folder, store=store)
+        for authority, reason in ((stranger, "certificate verify failed"), (None, "certificate verify failed")):
+            if authority is not None:
+                shutil.copy(authority, folder / "cassandra.ca.pem")
+            with pytest.raises(StartProblem, match=reason):
+                prepare(settings)
+            (folder / "cassandra.ca.pem").unlink(missing_ok=True)
+        shutil.copy(certificate, folder / "cassandra.ca.pem")
+        prepare(settings)
+        open_folder(settings).cluster.close()
+        assert not (settings.data / "master.key").exists()
+    finally:
+        cassandra.stop(tmp_path / "nodes")
 
 
 def test_without_the_driver_the_sentence_names_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

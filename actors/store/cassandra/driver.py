@@ -257,6 +257,7 @@ def _cluster(place: Place, hosts: tuple[str, ...], profiles: dict[Any, Execution
         auth_provider=PlainTextAuthProvider(place.user, place.password) if place.user else None,
         # The driver writes in pieces of 4 KiB and does not set this: every larger request would wait 40 ms.
         sockopts=[_NO_DELAY],
+        ssl_context=place.context,
         execution_profiles=profiles,
         reconnection_policy=ConstantReconnectionPolicy(RECONNECT_S, max_attempts=None),
         idle_heartbeat_interval=PING_S,

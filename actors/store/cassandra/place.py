@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
@@ -17,3 +17,8 @@ class Place(NamedTuple):
     """Empty: that of the node that answers first."""
     replication: int
     """Copies of a new keyspace; 0: three, or as many as there are nodes."""
+    tls: str = ""
+    """``yes``: connections are encrypted, and the nodes' certificates have to name their addresses; ``chain``: only to be signed by who is
+    trusted. Empty: not encrypted."""
+    context: Any = None
+    """The `ssl.SSLContext` of that; made where files can be read."""
