@@ -144,10 +144,12 @@ class EdgeDuty:
         chosen = self._chance.sample(free, min(count, len(free))) if count > 0 else []
         for session in chosen:
             urls = self._elsewhere()
-            if not urls:
-                return  # nobody could take them: they are closed when the cell ends, and find their way then
+            if not urls and not self._is_draining():
+                return
             self._asked[session] = now
-            self._tell(session, AskToMove(urls, WITHIN_S))
+            # No address is known to lead elsewhere: it comes back where it came from, and whoever spreads connections there (a balancer,
+            # or the system, over the cells of a port) leads it to a cell that listens.
+            self._tell(session, AskToMove(urls, WITHIN_S) if urls else Dismiss(GOING_AWAY, ""))
 
     def _elsewhere(self) -> list[str]:
         loads = self._loads()

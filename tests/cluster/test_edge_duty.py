@@ -18,7 +18,9 @@ from tests.kit.clock import Clock
 class Scene:
     """One edge with clients that do as they are told, or do not."""
 
-    def __init__(self, clients: int, *others: Load, obedient: bool = True, own_url: str = "ws://me/ws") -> None:
+    def __init__(
+        self, clients: int, *others: Load, obedient: bool = True, own_url: str = "ws://me/ws", common: str = "ws://all/ws"
+    ) -> None:
         self.clock = Clock()
         self.sessions = [ActorId(f"session:me~{number}") for number in range(clients)]
         self.others = list(others)
@@ -34,7 +36,7 @@ class Scene:
             sessions=lambda: self.sessions,
             tell=self._tell,
             loads=lambda: [Load("me.1", "me", self.own_url, len(self.sessions), draining=self.draining), *self.others],
-            default_urls=lambda: ("ws://all/ws",),
+            default_urls=lambda: (common,) if common else (),
             is_draining=lambda: self.draining,
             stop_listening=self._close,
             listen_again=self._open,
@@ -127,6 +129,18 @@ def test_without_other_addresses_clients_are_led_to_the_common_one() -> None:
     scene.draining = True
     scene.clock.advance(15.0)
     assert {tuple(message.urls) for _, message in scene.told if isinstance(message, AskToMove)} == {("ws://all/ws",)}
+
+
+def test_without_any_address_clients_are_sent_away_over_the_time_and_come_back_where_others_listen() -> None:
+    scene = Scene(50, Load("b.1", "b", "", 0), own_url="", common="")
+    scene.draining = True
+    scene.clock.advance(4.0)
+    assert not scene.listens
+    assert 5 < len(scene.told) < 25
+    scene.clock.advance(10.0)
+    assert scene.duty.is_empty
+    assert {type(message) for _, message in scene.told} == {Dismiss}
+    assert len({session for session, _ in scene.told}) == 50
 
 
 def test_an_edge_that_is_kept_after_all_balances_as_before() -> None:
