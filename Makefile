@@ -34,8 +34,8 @@ soak: environment   ## faults under load, and simulation, for SOAK="--minutes 60
 	$(ENV)/python -m tests.faults.soak $(SOAK)
 	$(ENV)/python -m tests.simulation --minutes 60
 
-rayup: environment  ## `ray up` against three hosts made of name spaces on this machine; root only
-	$(ENV)/python tools/rayup.py
+rayup: environment  ## `ray up` against three hosts made of name spaces here, STORE=cassandra: with a disk of its own each; root only
+	$(ENV)/python tools/rayup$(if $(filter cassandra,$(STORE)),_apart).py
 
 lock: environment   ## UPGRADE=--upgrade moves to newer versions
 	PATH="$(CURDIR)/$(ENV):$$PATH" $(ENV)/python tools/lock.py $(UPGRADE)

@@ -1,4 +1,5 @@
-"""Hosts made of name spaces: each has its own network, processes, `/tmp` and home, and an ssh server; all share the disk.
+"""Hosts made of name spaces: each has its own network, processes, `/tmp` and home, and an ssh server. What is under `/tmp`, its home
+and all that it keeps there too, no other host can see; the rest of the disk is the same for all.
 
 Needs root and the right to make name spaces (Linux), `ip`, `sshd`, `ssh-keygen`.
 """
@@ -40,8 +41,28 @@ class Host(NamedTuple):
         words = ["ssh", *SSH_OPTIONS, "-i", str(self.key), f"root@{self.address}", f"bash --login -c '. ~/.bashrc; {command}'"]
         done = subprocess.run(words, capture_output=True, text=True, timeout=limit_s, check=False)
         if done.returncode != 0:
-            raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+            error = subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+            error.add_note(f"{self.name} said: {done.stderr[-2000:]}")
+            raise error
         return done.stdout
+
+    @property
+    def gateway(self) -> str:
+        """The address of this machine in the hosts' network."""
+        return self.address.rpartition(".")[0] + ".1"
+
+    def cut_off(self) -> None:
+        """Pull its network cable."""
+        _run("ip", "link", "set", f"{self.name}o", "down")
+
+    def plug_in(self) -> None:
+        """Put it back."""
+        _run("ip", "link", "set", f"{self.name}o", "up")
+
+    def kill_all(self) -> None:
+        """SIGKILL to everything that runs there but the first process, which lets us in again; this very call is killed, too."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.ssh("kill -9 -1")
 
 
 def check_possible() -> None:

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ WARBLER = "warbler --config ~/warbler/warbler.toml"
 ZONES = ("a", "b", "b")
 
 
-def prepare(made: list[Host], folder: Path) -> Path:
-    """The folder from which `ray up` is called, as docs/operations.md says; the file in it."""
+def prepare(made: list[Host], folder: Path, settings: Callable[[str], str]) -> Path:
+    """The folder from which `ray up` is called, as docs/operations.md says; the file in it. `settings`: what of them is changed."""
     console = folder / "console"
     shutil.copytree(DEPLOY, console)
     make_secrets(console / "secrets")
@@ -46,14 +47,19 @@ def prepare(made: list[Host], folder: Path) -> Path:
         host.ssh(f'echo "{installed.rstrip(chr(10))}" > ~/warbler/installed')
     rows = [f'["{host.address}"]\nroles = "edge-chat"\nzone = "{zone}"\ncells = 1\n' for host, zone in zip(made, ZONES, strict=True)]
     (console / "nodes.toml").write_text("\n".join(rows))
-    settings = (console / "warbler.toml").read_text().replace('"~/warbler/data"', f'"{folder}/data"')
-    (console / "warbler.toml").write_text(settings + "nodes_share_this_machine = true\n")
+    (console / "warbler.toml").write_text(settings((console / "warbler.toml").read_text()))
     config: dict[str, Any] = yaml.safe_load((DEPLOY / "local.yaml").read_text().replace("10.0.0.1:", f"{made[0].address}:"))
     config["provider"] |= {"head_ip": made[0].address, "worker_ips": [host.address for host in made[1:]]}
     config["auth"] = {"ssh_user": "root", "ssh_private_key": str(made[0].key)}
     file = console / "local.yaml"
     file.write_text(yaml.safe_dump(config, sort_keys=False))
     return file
+
+
+def embedded(text: str, data: Path) -> str:
+    """The settings for a store of files in a folder that all hosts see."""
+    kept = [line for line in text.splitlines() if not line.startswith(("store =", "data ="))]
+    return "\n".join([*kept, f'data = "{data}"', "shards = 16", "nodes_share_this_machine = true", ""])
 
 
 def ray(file: Path, *words: str) -> str:
@@ -146,7 +152,7 @@ def main() -> int:
     try:
         with hosts(3) as (made, folder):
             tell(f"three hosts: {', '.join(host.address for host in made)}")
-            file = prepare(made, folder)
+            file = prepare(made, folder, lambda text: embedded(text, folder / "data"))
             try:
                 prove(made, file, tell)
             except BaseException:

@@ -32,7 +32,10 @@ def backup(ctx: click.Context, target: Path, keys_apart: bool) -> None:
     """
     settings = settings_of(ctx)
     if settings.store:
-        raise StartProblem("A backup copies database files; Cassandra has snapshots of its own. Keep a copy of the master key beside them.")
+        raise StartProblem(
+            "A backup copies files, and the messages are in Cassandra: run `nodetool snapshot` on each of its nodes, and keep "
+            f"{settings.master_key_file or settings.data / 'master.key'} apart. docs/cassandra.md says how."
+        )
     opened = open_folder(settings)
     opened.cluster.close()
     passphrase = None if keys_apart else _passphrase(new=True)
