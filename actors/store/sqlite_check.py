@@ -182,7 +182,7 @@ def _check_room(file: _File, shard: ShardFile, room: str, found: Findings) -> No
 
 
 def _check_user(shard: ShardFile, user: str, found: Findings) -> None:
-    users, rooms, marks = (shard.rows(kind, user) for kind in (UserRow, UserRoomRow, SagaRow, UserMarkRow))
+    users, rooms, marks = (shard.rows(kind, user) for kind in (UserRow, UserRoomRow, UserMarkRow))
     devices = len(shard.rows(DeviceRow, user))
     found.extend(user_faults(user, users, rooms, marks, devices))  # type: ignore[arg-type]
     found.saw("accounts", len(users))
