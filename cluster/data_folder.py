@@ -21,6 +21,7 @@ from actors.runtime.plain import changed
 from actors.store import data_folder
 from actors.store.cluster_file import is_complete
 from actors.store.cluster_record import ClusterRecord
+from actors.store.copying import check_whole
 from actors.store.opening import CannotOpen, DiskFull
 from actors.store.seal import MasterKey, read_key_file
 from actors.store.store import StoreError
@@ -65,8 +66,11 @@ def prepare(settings: Settings) -> None:
     except OSError as error:
         raise StartProblem(f"The folder {settings.data} cannot be used: {error.strerror}.") from error
     try:
+        check_whole(opened.cluster)
         opened.cluster.keep_setting(LINK_SECRET, secrets.token_bytes(32))
         _check_cells(settings, opened.cluster.shards)
+    except StoreError as error:
+        raise StartProblem(str(error)) from error
     finally:
         opened.cluster.close()
 

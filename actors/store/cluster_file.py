@@ -190,6 +190,12 @@ class ClusterFile:
             run("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, value))
             return bytes(run("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()[0])
 
+    def change_setting(self, name: str, before: bytes | None, after: bytes) -> bool:
+        """Compare and set: store `after` where `before` is stored (None: nothing). False where something else is."""
+        if before is None:
+            return self._change("INSERT OR IGNORE INTO settings VALUES (?, ?)", name, after) == 1
+        return self._change("UPDATE settings SET value = ? WHERE name = ? AND value = ?", after, name, before) == 1
+
     # --- inside ---
 
     def _one(self, statement: str, *parameters: Any) -> Any:

@@ -68,3 +68,6 @@ class ClusterRecord(Protocol):
 
     def keep_setting(self, name: str, value: bytes) -> bytes:
         """Store a setting where there is none of that name; returns what is stored then: the first one wins."""
+
+    def change_setting(self, name: str, before: bytes | None, after: bytes) -> bool:
+        """Compare and set: store `after` where `before` is stored (None: nothing). False where something else is."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from cluster.commands.options import setting_options, settings_of
+from cluster.store_copy import copy_store
 from cluster.store_upkeep import check as check_store
 from cluster.store_upkeep import migrate as migrate_store
 from cluster.store_url import settings_at, shown
@@ -55,6 +56,24 @@ def check(ctx: click.Context, store_url: str) -> None:
         ctx.exit(1)
 
 
+@store.command("copy")
+@click.argument("source")
+@click.argument("target")
+@setting_options("data", "shards")
+@click.pass_context
+def copy(ctx: click.Context, source: str, target: str) -> None:
+    """Copy all of SOURCE into TARGET, an empty store, and compare them; no server may run on either. Killed, it goes on when it is given
+    again. From files to files it shares the rows out anew (--shards). A keyspace has its master key in --data."""
+    settings = settings_of(ctx)
+    found, goal = settings_at(settings, source), settings_at(settings, target)
+    with Bar() as bar:
+        compared = copy_store(found, goal, bar.told)
+    for table, digest in compared.tables.items():
+        click.echo(f"{table:12} {digest.rows:>12} rows  sha256 {digest.sha256[:16]}")
+    click.echo(f"All of {shown(found)} is in {shown(goal)}, compared row by row: {compared.owners} rooms, accounts and operations.")
+    click.echo(f"To serve it: warbler up {f'--store {target} --data {goal.data}' if goal.store else f'--data {goal.data}'}")
+
+
 def summary(where: str, found: Findings) -> str:
     """All of it in one line."""
     seen = ", ".join(f"{count} {what}" for what, count in found.seen.items())
@@ -68,6 +87,7 @@ class Bar:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task: TaskID | None = None
+        self._what = ""
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -78,6 +98,9 @@ class Bar:
 
     def told(self, what: str, done: int, total: int) -> None:
         """So much of it is done."""
-        if self._task is None:
+        if self._task is None or self._what != what:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._what = what
             self._task = self._progress.add_task(what, total=total or None)
         self._progress.update(self._task, description=what, completed=done, total=total or None)

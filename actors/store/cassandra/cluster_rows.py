@@ -135,6 +135,10 @@ class ClusterRows:
         """See `ClusterRecord`."""
         return keep_setting(self._port, name, value)
 
+    def change_setting(self, name: str, before: bytes | None, after: bytes) -> bool:
+        """See `ClusterRecord`."""
+        return self._changed("KEEP SETTING", name, after) if before is None else self._changed("CHANGE SETTING", after, name, before)
+
     def _one(self, statement: str, *values: object) -> Rows:
         return run(_all([Ask(statement, values)]), self._port)[0]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from actors.store.cassandra.steps import Ask, Port, Rows, Steps, run
 
@@ -34,12 +34,25 @@ def users(port: Port, after: Found = Found(BEGIN, "")) -> Iterator[Found]:  # no
     return (found for found in _scan(port, "SCAN USERS", after) if found > after)
 
 
+def sagas(port: Port, after: Found = Found(BEGIN, "")) -> Iterator[Found]:  # noqa: B008
+    """Every running operation behind this one. Raises `StoreError`."""
+    return (found for found in _scan(port, "SCAN SAGAS", after) if found > after)
+
+
+def heads(port: Port) -> Iterator[tuple[str, int]]:
+    """Every room that has a message, with the number of the last one. Raises `StoreError`."""
+    return ((row[1], row[2]) for row in _rows(port, "SCAN HEADS", BEGIN))
+
+
 def _scan(port: Port, statement: str, after: Found) -> Iterator[Found]:
     # From the token itself on: two of one token are not likely, and not impossible.
-    token = max(BEGIN, after.token - 1)
+    return (Found(row[0], row[1]) for row in _rows(port, statement, max(BEGIN, after.token - 1)))
+
+
+def _rows(port: Port, statement: str, token: int) -> Iterator[tuple[Any, ...]]:
     while True:
         rows = run(_page(statement, token), port)
-        yield from sorted(Found(row[0], row[1]) for row in rows)
+        yield from sorted(rows)
         if len(rows) < PAGE:
             return
         token = rows[-1][0]

@@ -124,6 +124,7 @@ STATEMENTS: dict[str, str] = {
     # from end to end: tables whose partitions are one row each
     "SCAN ROOMS": "SELECT token(room), room FROM rooms WHERE token(room) > ? LIMIT ?",
     "SCAN HEADS": "SELECT token(room), room, seq FROM heads WHERE token(room) > ? LIMIT ?",
+    "SCAN SAGAS": "SELECT token(saga), saga FROM sagas WHERE token(saga) > ? LIMIT ?",
     "SCAN USERS": 'SELECT token("user"), "user" FROM users WHERE token("user") > ? LIMIT ?',
     # ledgers
     "OPEN LEDGER": f"INSERT INTO ledgers (life, part, state, next, stamp) VALUES (?, ?, {OPEN}, 0, 0x) IF NOT EXISTS",  # noqa: S608
