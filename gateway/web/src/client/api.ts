@@ -89,6 +89,11 @@ export async function logout(credentials: Credentials): Promise<void> {
   await call("logout", {}, credentials.token);
 }
 
+/** End the account for good. */
+export async function deleteAccount(credentials: Credentials, password: string): Promise<void> {
+  await call("me/delete", { password }, credentials.token);
+}
+
 /** A name that a person recognises in a list of devices. */
 function deviceName(): string {
   const agent = navigator.userAgent;

@@ -7,7 +7,7 @@ import type { Asking, Command, Entry, Event, RoomInfo, Welcome } from "../protoc
 import { Outbox, type OutPost } from "./outbox";
 import { takeTail } from "./pulls";
 import { OFFLINE, Refusal, Requests, type Answer } from "./requests";
-import { happening, mergeInfo, newRoom, type Room } from "./room";
+import { happening, mergeInfo, newRoom, NOBODY, type Room } from "./room";
 import { keep, revive, type Change, type Snapshot } from "./snapshot";
 import { Upkeep } from "./upkeep";
 
@@ -30,6 +30,7 @@ export interface Port {
 
 export class Chat {
   readonly rooms = new Map<string, Room>();
+  /** Names for people, by user; `NOBODY` for those whose account was deleted. */
   readonly people = new Map<string, string>();
   readonly outbox = new Outbox();
   readonly requests: Requests;
@@ -196,8 +197,8 @@ export class Chat {
     this.settleOwn(room, [entry]);
     const isNext = room.log.add(entry);
     if (!isNext) this.upkeep.check(room);
-    const { user, display } = entry.kind === "join" ? happening(entry) : {};
-    if (user && display) this.people.set(user, display);
+    const { user, display, gone } = entry.kind === "join" || entry.kind === "leave" ? happening(entry) : {};
+    if (user && (display || gone)) this.people.set(user, gone ? NOBODY : (display ?? user));
     if (entry.kind !== "text" && room.members) void this.upkeep.listMembers(room.id);
     this.touch(room);
     this.port.changed(undefined);

@@ -35,6 +35,9 @@ export interface Room {
   vainAt: number;
 }
 
+/** The name of whoever deleted their account: the page says so in its own language. */
+export const NOBODY = "";
+
 export function newRoom(id: string): Room {
   return {
     id, kind: "room", name: "", topic: "", public: false, role: "member", peer: "", peerDisplay: "", first: 1,
@@ -50,8 +53,8 @@ export function mergeInfo(room: Room, info: RoomInfo): void {
   room.topic = info.topic;
   room.public = info.public;
   room.role = info.role;
-  room.peer = info.peer || room.peer;
-  room.peerDisplay = info.peer_display || room.peerDisplay;
+  room.peer = info.peer;
+  room.peerDisplay = info.peer_display;
   if (info.first > room.first) joinedAgain(room, info.first);
   room.head = Math.max(room.head, info.head);
   room.read = Math.max(room.read, info.read);
@@ -72,6 +75,7 @@ export interface Happening {
   topic?: string;
   public?: boolean;
   members?: string[];
+  gone?: boolean;
 }
 
 /** The fields that we know, where they hold what they should. */
@@ -80,7 +84,7 @@ function happeningOf(value: object): Happening {
   for (const [key, field] of Object.entries(value)) {
     const isText = ["user", "display", "role", "name", "topic"].includes(key) && typeof field === "string";
     const isMembers = key === "members" && Array.isArray(field) && field.every((user) => typeof user === "string");
-    if (isText || isMembers || (key === "public" && typeof field === "boolean")) told[key] = field;
+    if (isText || isMembers || ((key === "public" || key === "gone") && typeof field === "boolean")) told[key] = field;
   }
   return told;
 }
@@ -117,7 +121,12 @@ export function unread(room: Room, me: string): number {
   return count;
 }
 
-/** The title of a conversation. */
+/** Whether the other one of a direct chat is gone for good: their account was deleted, and nobody would read what is written. */
+export function isOver(room: Room): boolean {
+  return room.kind === "direct" && room.peer === "";
+}
+
+/** The title of a conversation; empty where it is over. */
 export function titleOf(room: Room): string {
   if (room.kind === "direct") return room.peerDisplay || room.peer;
   return room.name || room.id;

@@ -2,7 +2,7 @@
 import type { Chat } from "./chat";
 import { MAX_PULLS, missing, older, takePage } from "./pulls";
 import { Refusal } from "./requests";
-import { activity, type Room } from "./room";
+import { activity, NOBODY, type Room } from "./room";
 
 /** At most one acknowledgement per room in this time. */
 export const ACK_EVERY_MS = 2_000;
@@ -194,8 +194,9 @@ export class Upkeep {
       this.chat.people.set(user, typeof display === "string" && display ? display : user);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      if (!error.failure.retry) this.chat.people.set(user, user); // gone: the user name is all there is
-      return;
+      if (error.failure.retry) return;
+      // An author who is not there any more; of others the user name is all there is.
+      this.chat.people.set(user, error.failure.code === "no_such_user" ? NOBODY : user);
     }
     this.chat.port.changed(undefined);
     if (this.chat.open) this.chat.port.changed(this.chat.open);

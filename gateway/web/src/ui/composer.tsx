@@ -3,11 +3,11 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { language, t } from "../i18n";
 import { MAX_BODY_BYTES } from "../protocol/frames";
 import { byteLength } from "../protocol/text";
-import { titleOf, type Room } from "../store/room";
+import { isOver, type Room } from "../store/room";
 import { draftOf, setDraft } from "./drafts";
 import { SendIcon } from "./icons";
 import { sendsOn } from "./keys";
-import { engine } from "./state";
+import { engine, titleOf } from "./state";
 
 /** The count appears when this many bytes are left. */
 const COUNT_BELOW = 2_000;
@@ -38,6 +38,7 @@ export function Composer({ room, onPost }: { room: Room; onPost: () => void }) {
     event.preventDefault();
     send();
   };
+  if (isOver(room)) return <p class="hint composer-over" data-testid="composer-over">{t("composer.over")}</p>;
   return (
     <form class="composer" data-testid="composer-form" onSubmit={(event) => (event.preventDefault(), send())}>
       <div class="composer-box">

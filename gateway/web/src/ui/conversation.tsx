@@ -2,12 +2,12 @@
 import { useRef } from "preact/hooks";
 import { language, t, tn } from "../i18n";
 import { shortText } from "../i18n/time";
-import { titleOf, unread, type Room } from "../store/room";
+import { unread, type Room } from "../store/room";
 import { Avatar } from "./avatar";
 import { happeningText } from "./happenings";
 import { AlertIcon, ClockIcon } from "./icons";
 import { hashOf } from "./route";
-import { engine, listTick, me, nameOf, phase, useRoom } from "./state";
+import { engine, listTick, me, nameOf, phase, titleOf, useRoom } from "./state";
 import { useInSight } from "./visible";
 
 /** The last thing said, in one line. */

@@ -36,6 +36,7 @@ export function happeningText(entry: Entry, isDirect: boolean): string {
     case "join":
       return whom && whom !== entry.user ? t("happened.add", { who: by, whom: who(whom) }) : t("happened.join", { who: by });
     case "leave":
+      if (told.gone) return t("happened.gone");
       return t("happened.leave", { who: whom ? who(whom) : by });
     case "kick":
       return t("happened.kick", { who: by, whom: who(whom) });

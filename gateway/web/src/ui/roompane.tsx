@@ -1,7 +1,7 @@
 /** The right side: the open conversation, or a word where none is open. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t, tn } from "../i18n";
-import { titleOf, type Room } from "../store/room";
+import { isOver, type Room } from "../store/room";
 import { Avatar } from "./avatar";
 import { Composer } from "./composer";
 import { ErrorLine, useAction } from "./dialog";
@@ -9,7 +9,7 @@ import { BackIcon, Bird, GearIcon, PeopleIcon } from "./icons";
 import { MembersPanel } from "./members";
 import { go, openRoom } from "./route";
 import { SettingsDialog } from "./settings";
-import { engine, phase, useRoom } from "./state";
+import { engine, phase, titleOf, useRoom } from "./state";
 import { Timeline } from "./timeline";
 
 export function RoomPane() {
@@ -96,7 +96,7 @@ function Conversation({ room }: { room: Room }) {
 function RoomTitle({ room }: { room: Room }) {
   void useRoom(room.id);
   const count = room.members ? tn("room.members.count", room.memberCount) : "";
-  const second = room.kind === "direct" ? `@${room.peer}` : [count, room.topic].filter(Boolean).join(" · ");
+  const second = isOver(room) ? "" : room.kind === "direct" ? `@${room.peer}` : [count, room.topic].filter(Boolean).join(" · ");
   return (
     <div class="room-title">
       <h2 data-testid="room-title">{titleOf(room)}</h2>

@@ -2,11 +2,11 @@
 import { useState } from "preact/hooks";
 import { t } from "../i18n";
 import type { Asking } from "../protocol/frames";
-import { mayManage, titleOf, type Room } from "../store/room";
+import { mayManage, type Room } from "../store/room";
 import { Confirm, Dialog, ErrorLine, useAction } from "./dialog";
 import { Check, Field } from "./field";
 import { go, linkOf } from "./route";
-import { engine } from "./state";
+import { engine, titleOf } from "./state";
 
 export function SettingsDialog({ room, onClose }: { room: Room; onClose: () => void }) {
   const [asksToLeave, setAsksToLeave] = useState(false);

@@ -2,15 +2,16 @@
 import { useSignalEffect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t, tn } from "../i18n";
-import { activity, titleOf, type Room } from "../store/room";
+import { activity, type Room } from "../store/room";
 import { Avatar } from "./avatar";
 import { Confirm } from "./dialog";
 import { ConversationItem } from "./conversation";
+import { DeleteDialog } from "./deletion";
 import { Bird, PlusIcon, SearchIcon } from "./icons";
 import { LanguageChoice } from "./language";
 import { NewDialog } from "./newdialog";
 import { openRoom } from "./route";
-import { engine, leave, listTick, phase } from "./state";
+import { engine, leave, listTick, phase, titleOf } from "./state";
 
 /** When something last happened, posts on their way included. */
 function moment(room: Room): number {
@@ -77,6 +78,7 @@ function Empty({ filter, onNew }: { filter: string; onNew: () => void }) {
 function Account() {
   const [isOpen, setOpen] = useState(false);
   const [asks, setAsks] = useState(0);
+  const [isDeleting, setDeleting] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!isOpen) return undefined;
@@ -104,6 +106,7 @@ function Account() {
         <div class="menu" data-testid="account-menu">
           <LanguageChoice />
           <button type="button" class="menu-item" data-testid="logout" onClick={logOut}>{t("menu.logout")}</button>
+          <button type="button" class="menu-item" data-testid="delete-account" onClick={() => setDeleting(true)}>{t("menu.delete")}</button>
         </div>
       )}
       <button type="button" class="account-button" aria-expanded={isOpen} aria-label={t("menu.open")} data-testid="account-button"
@@ -114,6 +117,7 @@ function Account() {
           <small data-testid="my-name">@{chat.me.user}</small>
         </span>
       </button>
+      {isDeleting && <DeleteDialog onClose={() => setDeleting(false)} />}
       {asks > 0 && (
         <Confirm title={t("menu.logout")} text={tn("menu.logout.ask", asks)} yes={t("menu.logout")} onYes={leave} onClose={() => setAsks(0)} />
       )}

@@ -1,8 +1,9 @@
 /** The bridge from the engine, which knows no page, to the page: signals that say when to look again. */
 import { batch, signal, type Signal } from "@preact/signals";
 import type { Phase } from "../protocol/connection";
-import type { Room } from "../store/room";
-import { edges, logout, refresh, socketUrl } from "../client/api";
+import { t } from "../i18n";
+import { NOBODY, titleOf as plainTitle, type Room } from "../store/room";
+import { deleteAccount, edges, logout, refresh, socketUrl } from "../client/api";
 import { openKeeper, sweepKeepers } from "../client/database";
 import { Edges } from "../client/edges";
 import { Engine } from "../client/engine";
@@ -60,8 +61,12 @@ export function useRoom(id: string): Room | undefined {
 }
 
 export function nameOf(user: string): string {
-  return engine.peek()?.chat.people.get(user) ?? user;
+  const name = engine.peek()?.chat.people.get(user);
+  return name === NOBODY ? t("user.deleted") : (name ?? user);
 }
+
+/** The title of a conversation, for people. */
+export const titleOf = (room: Room): string => plainTitle(room) || t("user.deleted");
 
 export const me = (): string => engine.peek()?.chat.me.user ?? "";
 
@@ -122,6 +127,15 @@ export async function leave(): Promise<void> {
   await end(false);
   location.hash = "";
   await told;
+}
+
+/** Delete the account, for good; the page is then as after a logout. Throws a `Refusal`, and nothing has happened. */
+export async function deleteMyself(password: string): Promise<void> {
+  const credentials = loadSession();
+  if (!credentials) return;
+  await deleteAccount(credentials, password);
+  await end(false);
+  location.hash = "";
 }
 
 /** Bring up the account that was logged in when the page was last open, and follow what other tabs do. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { unread } from "../../src/store/room";
+import { isOver, NOBODY, unread, type Room } from "../../src/store/room";
 import { Bench, entries, entry, settled } from "../kit/chat";
 
 const info = (more: Record<string, unknown> = {}): Record<string, unknown> => ({ room: "room1", kind: "room", name: "Birds", ...more });
@@ -125,6 +125,22 @@ test("the name of an unknown author is asked for once", async () => {
   bench.hear({ t: "ok", q: who?.q, result: { user: "zoe", display: "Zoë" } });
   await settled();
   expect(bench.chat.people.get("zoe")).toBe("Zoë");
+});
+
+test("an author whose account was deleted has no name, and a direct chat with nobody is over", async () => {
+  const bench = withRoom();
+  bench.chat.upkeep.lookUp("zoe");
+  await settled();
+  const [who] = bench.take("who");
+  bench.hear({ t: "error", q: who?.q, code: "no_such_user", text: "", retry: false });
+  await settled();
+  expect(bench.chat.people.get("zoe")).toBe(NOBODY);
+  bench.hear({ t: "room", since: 2, room: { room: "chat1", kind: "direct", peer: "tom", peer_display: "Tom" } });
+  expect(isOver(bench.chat.rooms.get("chat1") as Room)).toBe(false);
+  bench.hear({ t: "room", since: 3, room: { room: "chat1", kind: "direct" } });
+  expect(isOver(bench.chat.rooms.get("chat1") as Room)).toBe(true);
+  bench.hear({ t: "msg", room: "chat1", seq: 1, at: 1, user: "tom", kind: "leave", body: '{"user":"tom","gone":true}' });
+  expect(bench.chat.people.get("tom")).toBe(NOBODY);
 });
 
 test("`sent` makes the post an entry of the log, once", () => {
