@@ -7,13 +7,14 @@ import { isOver, type Room } from "../store/room";
 import { draftOf, setDraft } from "./drafts";
 import { SendIcon } from "./icons";
 import { sendsOn } from "./keys";
-import { engine, titleOf } from "./state";
+import { engine, titleOf, useRoom } from "./state";
 
 /** The count appears when this many bytes are left. */
 const COUNT_BELOW = 2_000;
 const MAX_HEIGHT_PX = 220;
 
 export function Composer({ room, onPost }: { room: Room; onPost: () => void }) {
+  void useRoom(room.id);
   const [text, setText] = useState(draftOf(room.id));
   const box = useRef<HTMLTextAreaElement>(null);
   const left = MAX_BODY_BYTES - byteLength(text);
