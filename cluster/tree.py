@@ -70,6 +70,7 @@ TREE = Part("ray", "temporary", None, None, (), "`warbler up` starts it anew", (
             Part("room", "permanent", None, ACTOR, ("pause",), "refused with a retry time"),
             Part("user", "permanent", None, ACTOR, ("pause",), "refused with a retry time"),
             Part("relay", "permanent", None, ACTOR, ("pause",), "its clients pull from the room"),
+            Part("saga", "permanent", None, ACTOR, ("pause",), "its operation goes on later"),
             Part("desk", "permanent", None, ACTOR, ("pause",), "refused with a retry time"),
             Part("routes", "permanent", None, ACTOR, ("pause",), "rooms ask again until it is back"),
             Part("edge", "permanent", None, ACTOR, ("pause",), "its clients pull when told heads"),
