@@ -43,6 +43,8 @@ def _fitting(rows: Iterable[EntryRow]) -> int:
 async def history_page(store: Store, log: RoomLog, first: int, request: History | ReadLog) -> HistoryPage:
     """The page that a member asks for, who may read from `first` on. Raises `StoreError`."""
     limit = request.limit
+    # As it is before the store is asked: what is committed meanwhile is not among the rows, and whoever is told that head believes to have it.
+    head = log.head
     if request.before is None:
         rows = await store.entries_after(log.slot, log.room, max(request.after, first - 1), limit + 1)
         entries, more = page_from_front(rows, limit)
@@ -50,5 +52,4 @@ async def history_page(store: Store, log: RoomLog, first: int, request: History 
         rows = await store.entries_before(log.slot, log.room, request.before, limit + 1)
         entries, more = page_from_back(rows, limit, first)
     # The store shows entries of a commit that is still under way in the room: the head is never behind the page.
-    head = max(log.head, entries[-1].seq) if entries else log.head
-    return HistoryPage(entries, head, more)
+    return HistoryPage(entries, max(head, entries[-1].seq) if entries else head, more)
