@@ -51,7 +51,7 @@ class Ledgers:
     def deliver(self) -> list[Rows]:
         """What was held back arrives now."""
         held, self.held = self.held, []
-        return [self._carry_out(late.ask) for late in held]
+        return [self.carry_out(late.ask) for late in held]
 
     def send(self, asks: Asks, done: Callable[[Answers | Exception], None]) -> None:
         """See `Port`."""
@@ -62,7 +62,7 @@ class Ledgers:
             if how == "hold":
                 self.held.append(Held(ask))
             else:
-                answers.append(self._carry_out(ask))
+                answers.append(self.carry_out(ask))
             if how:
                 done(StoreUnavailable("timed out"))
                 return
@@ -77,7 +77,8 @@ class Ledgers:
         parts = sorted(part for name, part in self.ledgers if name == life)
         return [row for part in parts for _, row in sorted(self.ledgers[life, part].rows.items())]
 
-    def _carry_out(self, ask: Ask) -> Rows:
+    def carry_out(self, ask: Ask) -> Rows:
+        """What it answers, now."""
         self.asked.append(ask)
         name = "_" + ask.statement.lower().replace(" ", "_")
         return getattr(self, name)(*ask.values)  # type: ignore[no-any-return]
@@ -166,4 +167,10 @@ class Ledgers:
         if self.owners.get(group) != (before, epoch_before):
             return [(False, *self.owners[group])]
         self.owners[group] = (life, epoch)
+        return [(True,)]
+
+    def _drop_owner(self, group: int, before: str, epoch: int) -> Rows:
+        if self.owners.get(group) != (before, epoch):
+            return [(False, *self.owners.get(group, ()))]
+        del self.owners[group]
         return [(True,)]

@@ -3,6 +3,7 @@
 python -m tests.simulation 4711              one seed: its trace and its verdict
 python -m tests.simulation 4711 --follow     the same with every step of every message
 python -m tests.simulation 4711 --bug NAME   the same with a planted bug
+python -m tests.simulation 4711 --cassandra  cells on the store of a cluster
 python -m tests.simulation --minutes 30      seeds that nobody has run, until one fails or time is up
 """
 
@@ -15,8 +16,10 @@ from argparse import ArgumentParser, Namespace
 
 from tests.simulation.follow import follow_messages
 from tests.simulation.planted import PLANTED
+from tests.simulation.planted_cassandra import PLANTED_ON_CASSANDRA
 from tests.simulation.seed import Outcome, run_seed
 
+BUGS = PLANTED | PLANTED_ON_CASSANDRA
 QUIET_S = 60.0
 """Between two lines that say how far it is."""
 
@@ -25,8 +28,9 @@ def main(arguments: list[str]) -> int:
     """0 where nothing is broken."""
     parser = ArgumentParser(prog="python -m tests.simulation", description=__doc__.split("\n", maxsplit=1)[0] if __doc__ else "")
     parser.add_argument("seed", type=int, nargs="?")
-    parser.add_argument("--bug", choices=sorted(PLANTED), help="plant this bug first")
-    parser.add_argument("--find", choices=sorted(PLANTED), help="the first seed that finds this bug")
+    parser.add_argument("--bug", choices=sorted(BUGS), help="plant this bug first")
+    parser.add_argument("--find", choices=sorted(BUGS), help="the first seed that finds this bug")
+    parser.add_argument("--cassandra", action="store_true", help="cells on the store of a cluster")
     parser.add_argument("--follow", action="store_true", help="show every step of every message")
     parser.add_argument("--hash", action="store_true", help="print the hash of the trace alone")
     parser.add_argument("--minutes", type=float, default=10.0)
@@ -67,9 +71,9 @@ def _many(options: Namespace) -> int:
 def _run(seed: int, options: Namespace) -> Outcome:
     prepare = follow_messages if options.follow else None
     if options.bug is None:
-        return run_seed(seed, prepare)
-    with PLANTED[options.bug]():
-        return run_seed(seed, prepare)
+        return run_seed(seed, prepare, on_cassandra=options.cassandra)
+    with BUGS[options.bug]():
+        return run_seed(seed, prepare, on_cassandra=options.cassandra or options.bug in PLANTED_ON_CASSANDRA)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ from cluster.member import Member
 from cluster.ownership import Ownership
 from cluster.seat_names import is_seat
 from tests.kit.chat import encode, frame, read_token
+from tests.simulation.cassandra import CassandraRegistry, SimCassandra
 from tests.simulation.clocks import CellClock
+from tests.simulation.database import CassandraDisk
 from tests.simulation.registry import SimRegistry
 from tests.simulation.store import SimStore
 
@@ -43,9 +45,8 @@ class SimCell:
         self.life = life
         chance = world.chance
         self.clock = CellClock(world.clock, drift=1.0 + chance.uniform(-0.03, 0.03), wall_offset=chance.uniform(-30.0, 30.0))
-        self.store = SimStore(world.disk, life, self.clock, Random(chance.random()))
-        self.registry = SimRegistry(world, self, Random(chance.random()))
         self._world = world
+        self.store, self.registry = self._open(Random(chance.random()), Random(chance.random()))
         edges = Edges(encode, frame, read_token, AllowAll(), GENEROUS, 10_000, world.follow(name))
         self.chat = ChatCell(life, self.clock, self.store, edges, self._report)  # type: ignore[arg-type]
         self.cell = self.chat.cell
@@ -62,6 +63,13 @@ class SimCell:
         self.links.oversee(self.member)
         self.member.start()
 
+    def _open(self, of_store: Random, of_registry: Random) -> tuple[SimStore | SimCassandra, SimRegistry]:
+        disk = self._world.disk
+        if isinstance(disk, CassandraDisk):
+            store = SimCassandra(self._world, disk, self, of_store)
+            return store, CassandraRegistry(self._world, self, store, of_registry)
+        return SimStore(disk, self.life, self.clock, of_store), SimRegistry(self._world, self, of_registry)
+
     @property
     def is_alive(self) -> bool:
         """Whether there is a process."""
@@ -76,6 +84,7 @@ class SimCell:
         """The process is gone."""
         self.clock.die()
         self.cell.closed = True
+        self.store.die()
 
     # --- Body ----------------------------------------------------------------------------------------------------------
 

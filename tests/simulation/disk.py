@@ -6,7 +6,7 @@ unless it was synced. Sealing a life is one step, and whatever that life had wri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -50,6 +50,8 @@ class Disk:
         self.seats = SeatFiles(self)
         self.owners = [""] * shards
         self.sealed: set[str] = set()
+        self.ended: Container[str] = self.sealed
+        """Lives that can commit nothing any more."""
         self.stale: list[Stale] = []
         self.lost_in_drain = 0
         """Commits of the dead whose place somebody else had taken: none, unless something opened too early."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 
 from actors import kinds, relay, room, room_log, roster, user, user_cursors, user_list, welcome
@@ -30,13 +30,18 @@ LIMITS: list[tuple[ModuleType, str, float]] = [
 
 
 @contextmanager
-def small_limits() -> Iterator[None]:
-    """Put these limits in force."""
-    before = [(module, name, getattr(module, name)) for module, name, _ in LIMITS]
+def in_force(limits: Sequence[tuple[ModuleType, str, float]]) -> Iterator[None]:
+    """Put limits in force."""
+    before = [(module, name, getattr(module, name)) for module, name, _ in limits]
     try:
-        for module, name, value in LIMITS:
+        for module, name, value in limits:
             setattr(module, name, value)
         yield
     finally:
         for module, name, value in before:
             setattr(module, name, value)
+
+
+def small_limits() -> AbstractContextManager[None]:
+    """Put those of every simulation in force."""
+    return in_force(LIMITS)

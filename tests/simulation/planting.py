@@ -12,20 +12,27 @@ from actors.runtime.actor import Actor
 from actors.runtime.plain import Plain
 
 Patch = pytest.MonkeyPatch
-PLANTED: dict[str, Callable[[], AbstractContextManager[None]]] = {}
+Table = dict[str, Callable[[], AbstractContextManager[None]]]
+PLANTED: Table = {}
 
 
-def planted(plant: Callable[[Patch], None]) -> Callable[[Patch], None]:
-    """Put a bug into the table, under its function's name."""
+def into(table: Table) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+    """Put a bug into a table, under its function's name."""
 
-    @contextmanager
-    def in_force() -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch:
-            plant(patch)
-            yield
+    def planted(plant: Callable[[Patch], None]) -> Callable[[Patch], None]:
+        @contextmanager
+        def in_force() -> Iterator[None]:
+            with pytest.MonkeyPatch.context() as patch:
+                plant(patch)
+                yield
 
-    PLANTED[plant.__name__] = in_force
-    return plant
+        table[plant.__name__] = in_force
+        return plant
+
+    return planted
+
+
+planted = into(PLANTED)
 
 
 def handler(patch: Patch, kind: type[Actor], message: type[Plain], function: Callable[..., Any]) -> Callable[..., Any]:

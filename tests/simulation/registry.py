@@ -45,7 +45,7 @@ class SimRegistry(LateRegistry):
         return self._world.seen_dead
 
     def _sealed(self) -> Container[str]:
-        return self._world.disk.sealed
+        return self._world.disk.ended
 
     def _end_life(self, life: str) -> None:
         self._world.end_life(self._cell, life)

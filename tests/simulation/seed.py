@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from random import Random
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from actors.runtime.view import View
 from actors.store.rows import EntryRow, MemberRow, UserRoomRow
 from cluster.bench.history import Seen, Shown
 from cluster.bench.judge import Violation, explain, judge
+from tests.simulation.cassandra import cassandra_limits
+from tests.simulation.database import CassandraDisk
 from tests.simulation.device import SimDevice
 from tests.simulation.director import Director
 from tests.simulation.limits import small_limits
@@ -38,15 +41,15 @@ class Outcome(NamedTuple):
 
     def explain(self) -> str:
         """For people: what is broken, and how to see it again."""
-        again = f"python -m tests.simulation {self.seed}"
+        again = f"python -m tests.simulation {self.seed}{' --cassandra' if isinstance(self.world.disk, CassandraDisk) else ''}"
         return f"seed {self.seed}: {again}\n{explain(self.violations)}"
 
 
-def run_seed(seed: int, prepare: Callable[[World], None] | None = None) -> Outcome:
-    """Run it and judge it. `prepare` may change the world before it begins."""
-    with small_limits():
+def run_seed(seed: int, prepare: Callable[[World], None] | None = None, *, on_cassandra: bool = False) -> Outcome:
+    """Run it and judge it. `prepare` may change the world before it begins. `on_cassandra`: with the store of a cluster."""
+    with small_limits(), cassandra_limits() if on_cassandra else nullcontext():
         chance = Random(seed)
-        world = World(chance.randrange(2**32))
+        world = World(chance.randrange(2**32), on_cassandra=on_cassandra)
         if prepare is not None:
             prepare(world)
         for name in CELLS[: chance.choice((2, 3, 3, 3, 4))]:
@@ -61,8 +64,18 @@ def run_seed(seed: int, prepare: Callable[[World], None] | None = None) -> Outco
         _settle(world, [device for device in world.devices if device not in director.sleepers])
         for device in director.sleepers:
             device.on()
-        _settle(world, world.devices)
-        return Outcome(seed, _verdict(world), world)
+        return Outcome(seed, ended(world), world)
+
+
+def ended(world: World) -> list[Violation]:
+    """Let everything come to rest, end all processes, and say what is broken."""
+    _settle(world, world.devices)
+    found = _verdict(world)
+    for cell in world.cells.values():
+        cell.die()
+    if isinstance(world.disk, CassandraDisk):
+        found += [Violation("tables", text) for text in world.disk.lacks()]
+    return found
 
 
 def _settle(world: World, devices: Sequence[SimDevice]) -> None:

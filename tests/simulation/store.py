@@ -79,6 +79,9 @@ class SimStore:
     def _pause(self, usual_s: float) -> float:
         return usual_s * self.slowness * (0.5 + self._chance.random())
 
+    def die(self) -> None:
+        """The process is gone: nothing of it is left."""
+
     # --- ownership ---
 
     def owned(self) -> list[int]:

@@ -16,6 +16,7 @@ from cluster.seat_names import is_seat
 from tests.kit.clock import Clock
 from tests.kit.network import Network
 from tests.simulation.cell import SimCell
+from tests.simulation.database import CassandraDisk
 from tests.simulation.device import SimDevice
 from tests.simulation.disk import Disk
 from tests.simulation.line import SimLine
@@ -34,14 +35,15 @@ _CODEC = Codec(wire_messages())
 class World:
     """Everything of one seed. Whatever happens in it follows from its number."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, on_cassandra: bool = False) -> None:
+        """`on_cassandra`: the store of its cells is the one of a cluster, over a fake of its database."""
         self.seed = seed
         self.chance = Random(seed)
         self.clock = Clock()
         self.trace = Trace(self.clock)
         self.note = self.trace.note
         self.history = History()
-        self.disk = Disk(stock().disk.copy(), SHARDS)
+        self.disk = (CassandraDisk if on_cassandra else Disk)(stock().disk.copy(), SHARDS)
         self.network = Network(self.clock, _CODEC, delay=DELAY_S)
         self.network.jitter = self._jitter
         self.texts: list[KeyedText] = []
@@ -98,11 +100,15 @@ class World:
         """A process ends itself."""
         self.crash(cell, power=False, why=why)
 
-    def end_life(self, by: SimCell, life: str) -> None:
-        """A life is sealed; its process is killed before, where it can be reached. Else it goes on with old ideas."""
+    def end_process(self, by: SimCell, life: str) -> None:
+        """Whose life is about to be sealed, where it can be reached. Else it goes on with old ideas."""
         cell = self.cells.get(life)
         if cell is not None and self.reaches_processes:
             self.crash(cell, power=False, why=f"ended by {by.name}")
+
+    def end_life(self, by: SimCell, life: str) -> None:
+        """A life is sealed; its process is killed before."""
+        self.end_process(by, life)
         if life not in self.disk.sealed:
             self.note(by.name, "seals {}", life)
             self.disk.seal(life)
