@@ -69,9 +69,16 @@ class Desk(Actor):
 
     @reads(ReadPage)
     async def on_read_page(self, request: ReadPage) -> EntryPage:
-        """A page from the store. The asking cell has checked that its user is a member."""
+        """A page from the store. Membership is checked after it was read: whoever is a member then was one when all of it was said."""
         self._check_owned([request.room])
-        slot, limit = self._places.slot_of(actor_id("room", request.room)), request.limit
+        slot = self._places.slot_of(actor_id("room", request.room))
+        page = await self._page(slot, request)
+        if request.user:
+            await self._first(slot, request.room, request.user)
+        return page
+
+    async def _page(self, slot: int, request: ReadPage) -> EntryPage:
+        limit = request.limit
         try:
             if request.after >= 0:
                 after = max(request.after, request.first - 1)
@@ -89,18 +96,19 @@ class Desk(Actor):
             raise Unavailable(retry_after=0.2)
         self._check_owned([request.room])
         slot = self._places.slot_of(actor_id("room", request.room))
-        first = await self._first(slot, request)
+        first = await self._first(slot, request.room, request.user)
         self._interest.add(request.room, request.relay)
         heads = await self._read([(slot, request.room)]) if self._active(request.room) is None else {}
         active = self._active(request.room)  # it may have woken and gone on while the store was read
         return Subscribed(active.log.head if active is not None else heads.get(request.room, (0, 0))[0], first)
 
-    async def _first(self, slot: int, request: Subscribe) -> int:
-        active = self._active(request.room)
+    async def _first(self, slot: int, room: str, user: str) -> int:
+        """The first seq that a member may read. Raises `no_such_room` for others."""
+        active = self._active(room)
         if active is not None:
-            return active.log.roster.member(request.user).first
+            return active.log.roster.member(user).first
         try:
-            member = await self._store.member(slot, request.room, request.user)
+            member = await self._store.member(slot, room, user)
         except StoreError as error:
             raise unread(error) from None
         if member is None or member.role == BANNED:

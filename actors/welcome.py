@@ -63,8 +63,9 @@ def with_heads(rooms: Sequence[RoomInfo], heads: dict[str, tuple[int, int]]) -> 
     return [info for _, info in filled]
 
 
-async def first_pages(ctx: Context, places: Places, rooms: Sequence[RoomInfo], cursors: dict[str, int]) -> list[Page]:
-    """What this device misses in the newest marked rooms, as far as its cursors tell."""
+async def first_pages(ctx: Context, places: Places, user: str, rooms: Sequence[RoomInfo], cursors: dict[str, int]) -> list[Page]:
+    """What this device misses in the newest marked rooms, as far as its cursors tell. The user's list may not know yet that it has
+    left a room: the room's cell does."""
     asked: list[tuple[RoomInfo, Awaitable[EntryPage]]] = []
     for info in rooms:
         cursor = cursors.get(info.room, -1)
@@ -72,7 +73,7 @@ async def first_pages(ctx: Context, places: Places, rooms: Sequence[RoomInfo], c
         if len(asked) == FIRST_PAGES:
             break
         if life is not None and info.marked and info.head > max(cursor, 0):
-            request = ReadPage(info.room, cursor, info.first, FIRST_PAGE_ENTRIES)
+            request = ReadPage(info.room, cursor, info.first, FIRST_PAGE_ENTRIES, user)
             asked.append((info, ctx.ask(pinned_id("desk", life), request, timeout=3.0)))
     pages = []
     for info, answer in asked:
@@ -95,7 +96,7 @@ async def rooms_and_pages(
     marked = [info.room for info in attached.rooms if info.marked]
     rooms = with_heads(attached.rooms, await heads_of(ctx, places, marked))
     cursors = dict(zip((info.room for info in attached.rooms), attached.cursors, strict=True))
-    return rooms, await first_pages(ctx, places, rooms, cursors) if with_pages else []
+    return rooms, await first_pages(ctx, places, attached.identity.user, rooms, cursors) if with_pages else []
 
 
 def welcome(version: int, ctx: Context, attached: Attached, rooms: list[RoomInfo], pages: list[Page], posts_per_s: float) -> Welcome:

@@ -172,3 +172,5 @@ class ReadPage(Request[EntryPage], frozen=True, gc=False):
     after: int
     first: int
     limit: int
+    user: str = ""
+    """For whom: `no_such_room` where that is no member (any more). Empty: for a relay, which checks its listeners itself."""
