@@ -67,7 +67,16 @@ def entry_writes(changes: Sequence[Change], sealer: Sealer, above: int) -> Itera
 def put_piece(piece: Sequence[EntryRow], bucket: int, stamp: int, sealer: Sealer) -> Ask:
     """Entries of one room as one row."""
     last = piece[-1]
-    return Ask("PUT ENTRIES", (last.room, bucket, last.seq, last.at, sealer.seal(pack(piece), _where(last.room, last.seq)), stamp))
+    return _put_row(last.seq, last, piece, bucket, stamp, sealer)
+
+
+def is_full(key: int) -> bool:
+    """Whether a row is the last that a bucket can have: only behind it can there be another bucket."""
+    return key % BUCKET == BUCKET - 1
+
+
+def _put_row(key: int, last: EntryRow, piece: Sequence[EntryRow], bucket: int, stamp: int, sealer: Sealer) -> Ask:
+    return Ask("PUT ENTRIES", (last.room, bucket, key, last.at, sealer.seal(pack(piece), _where(last.room, key)), stamp))
 
 
 def entries_of(room: str, seq: int, body: bytes, sealer: Sealer) -> list[EntryRow]:
@@ -103,7 +112,7 @@ def covering(room: str, bucket: int, seq: int) -> Ask:
 def last_before(room: str, seq: int, sealer: Sealer) -> Steps[EntryRow | None]:
     """The last entry in the table below a number."""
     for bucket in range(seq // BUCKET, -1, -1):
-        upper, lower = yield [covering(room, bucket, seq), Ask("ENTRIES BELOW", (room, bucket, seq, 1))]
+        upper, lower = yield [covering(room, bucket, seq), Ask("ENTRIES BELOW", (room, bucket, seq, 2))]
         entries = [entry for key, body in (*lower, *upper) for entry in entries_of(room, key, body, sealer) if entry.seq < seq]
         if entries:
             return max(entries, key=lambda entry: entry.seq)
@@ -120,6 +129,8 @@ def _forget_one(room: str, seq: int, stamp: int, sealer: Sealer) -> Steps[None]:
             continue
         if left and left[-1].seq == key:
             yield [put_piece(left, bucket, stamp, sealer)]  # in its place
+        elif is_full(key):
+            yield [_put_row(key, entries[-1], left, bucket, stamp, sealer)]  # stays, empty if need be: by it readers know of the next bucket
         else:
             yield [Ask("GONE ENTRIES ROW", (stamp, room, bucket, key)), *([put_piece(left, bucket, stamp, sealer)] if left else [])]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from actors.store.cassandra.flushing import covering, entries_of
+from actors.store.cassandra.flushing import covering, entries_of, is_full
 from actors.store.cassandra.records import Change
 from actors.store.cassandra.schema import BUCKET, get_name, span_of
 from actors.store.cassandra.steps import Ask, Rows, Steps
@@ -35,6 +35,9 @@ from actors.store.seal import Sealer
 from actors.store.store import RoomState, UserState
 
 R = TypeVar("R", bound=Row)
+MAX_BUCKETS = 50_000
+ONE_BY_ONE, HEADS_AT_ONCE = 8, 64
+"""Rooms whose heads are asked for alone; rooms in one question."""
 OF_ROOM: tuple[type[Row], ...] = (RoomRow, MemberRow, MarkRow, CheckpointRow)
 OF_USER: tuple[type[Row], ...] = (UserRow, DeviceRow, UserMarkRow)
 
@@ -45,6 +48,8 @@ class Reads:
     def __init__(self, unflushed: Unflushed, sealer: Sealer) -> None:
         self._unflushed = unflushed
         self._sealer = sealer
+        self._buckets: dict[str, int] = {}
+        """Room -> its last bucket, when it was last looked for; of those that have several."""
 
     def load_room(self, room: str) -> Steps[RoomState | None]:
         """See `Store.load_room`."""
@@ -59,7 +64,8 @@ class Reads:
             return None
         checkpoint = checkpoints[0] if checkpoints else None
         behind = checkpoint.seq if checkpoint else 0
-        found = yield from self._above(room, behind, heads[0][1] if heads else 0, None)
+        head = self._noted(room, heads)
+        found = (yield from self._above(room, behind, head, BUCKET)) if head > behind else []
         tail = [_bare(row) for row in _merged(found, fresh, behind)]
         return RoomState(rooms[0], members, marks, checkpoint, tail)
 
@@ -75,20 +81,29 @@ class Reads:
         fresh = self._unflushed.entries(room)
         found: list[EntryRow] = []
         if not fresh or fresh[0].seq > after + 1:
-            (heads,) = yield [Ask("HEAD", (room,))]
-            if heads:
-                found = yield from self._above(room, after, heads[0][1], limit)
+            found = yield from self._onward(room, after, limit)
         return _merged(found, fresh, after)[:limit]
 
-    def _above(self, room: str, after: int, head: int, limit: int | None) -> Steps[list[EntryRow]]:
-        """Entries of the table, ascending, as many buckets as are needed."""
+    def _onward(self, room: str, after: int, limit: int) -> Steps[list[EntryRow]]:
+        """Entries of the table, ascending: mostly one query, since a bucket that is not full is the last one."""
+        bucket = (after + 1) // BUCKET
+        (rows,) = yield [Ask("ENTRIES FROM", (room, bucket, after + 1, _rows_for(limit)))]
+        found = _merged([], self._opened(room, rows), after)
+        if len(found) >= limit or (rows and not is_full(rows[-1][0])):
+            return found
+        (heads,) = yield [Ask("HEAD", (room,))]
+        head = self._noted(room, heads)
+        if head // BUCKET > bucket:
+            found += yield from self._above(room, (bucket + 1) * BUCKET - 1, head, limit - len(found))
+        return found
+
+    def _above(self, room: str, after: int, head: int, limit: int) -> Steps[list[EntryRow]]:
+        """Entries of the table up to a head, ascending, at least the first `limit`, as many buckets as are needed."""
         found: list[EntryRow] = []
         for bucket in range((after + 1) // BUCKET, head // BUCKET + 1):
-            # Rows hold at least one entry that is wanted, but for those that a second writer wrote again.
-            rows_wanted = BUCKET if limit is None else min(BUCKET, limit - len(found) + CHUNK_ENTRIES)
-            (rows,) = yield [Ask("ENTRIES FROM", (room, bucket, after + 1, rows_wanted))]
+            (rows,) = yield [Ask("ENTRIES FROM", (room, bucket, after + 1, _rows_for(limit - len(found))))]
             found = _merged(found, self._opened(room, rows), after)
-            if limit is not None and len(found) >= limit:
+            if len(found) >= limit:
                 break
         return found
 
@@ -97,25 +112,48 @@ class Reads:
         fresh = self._unflushed.entries(room)
         found: list[EntryRow] = []
         if not fresh or min(before, fresh[-1].seq + 1) - fresh[0].seq < limit:
-            (heads,) = yield [Ask("HEAD", (room,))]
-            if heads:
-                found = yield from self._below(room, min(before, heads[0][1] + 1), limit)
+            found = yield from self._last(room, before, limit)
         rows = [row for row in _merged(found, fresh, 0) if row.seq < before]
         return rows[max(0, len(rows) - limit) :]
 
-    def _below(self, room: str, before: int, limit: int) -> Steps[list[EntryRow]]:
-        """Entries of the table, ascending, the last `limit` below a number among them."""
-        found: list[EntryRow] = []
-        for bucket in range((before - 1) // BUCKET, -1, -1):
-            asks = [Ask("ENTRIES BELOW", (room, bucket, before, limit + CHUNK_ENTRIES))]
-            if (bucket + 1) * BUCKET > before:
+    def _last(self, room: str, before: int, limit: int) -> Steps[list[EntryRow]]:
+        """Entries of the table, ascending, the last `limit` below a number among them: mostly one query, since in most rooms the bucket
+        that was last seen to be the last one still is, and is not full. Else the head is looked for."""
+        wanted, known = (before - 1) // BUCKET, self._buckets.get(room, 0)
+        if wanted <= known:
+            return (yield from self._below(room, wanted, before, limit, []))
+        (rows,) = yield [_below_in(room, known, before, limit)]
+        found = self._opened(room, rows[::-1])
+        if not rows or is_full(rows[0][0]):
+            (heads,) = yield [Ask("HEAD", (room,))]
+            last = min(wanted, self._noted(room, heads) // BUCKET)
+            if last != known:
+                return (yield from self._below(room, last, before, limit, []))
+        return (yield from self._below(room, known - 1, before, limit, found))
+
+    def _below(self, room: str, last: int, before: int, limit: int, found: list[EntryRow]) -> Steps[list[EntryRow]]:
+        """The same, with `found` and from the bucket `last` downwards, as many as are needed."""
+        for bucket in range(last, -1, -1):
+            if sum(row.seq < before for row in found) >= limit:
+                break
+            asks = [_below_in(room, bucket, before, limit)]
+            if bucket * BUCKET <= before < (bucket + 1) * BUCKET:
                 asks.append(covering(room, bucket, before))
             answers = yield asks
             rows = [*reversed(answers[0]), *(row for rest in answers[1:] for row in rest)]
             found = _merged(self._opened(room, rows), found, 0)
-            if sum(row.seq < before for row in found) >= limit:
-                break
-        return [row for row in found if row.seq < before]
+        return [row for row in _merged(found, [], 0) if row.seq < before]
+
+    def _noted(self, room: str, heads: Rows) -> int:
+        """The head that was found, 0 for none; in which bucket it lies is remembered, as a place to begin: it is never relied on."""
+        head = int(heads[0][1]) if heads else 0
+        if head >= BUCKET:
+            if len(self._buckets) >= MAX_BUCKETS:
+                self._buckets.clear()
+            self._buckets[room] = head // BUCKET
+        else:
+            self._buckets.pop(room, None)
+        return head
 
     def heads(self, rooms: Sequence[str]) -> Steps[dict[str, tuple[int, int]]]:
         """See `Store.heads`."""
@@ -124,8 +162,15 @@ class Reads:
             fresh = self._unflushed.entries(room)
             if fresh:
                 last[room] = fresh[-1].seq, fresh[-1].at
-        answers = yield [Ask("HEAD", (room,)) for room in rooms if room not in last]
-        last.update({room: (seq, at) for rows in answers for room, seq, at in rows})
+        left = [room for room in rooms if room not in last]
+        # One alone is asked as others ask for it, so that it can be joined; many are asked together, which spares most of the work.
+        asks = [Ask("HEAD", (room,)) for room in left]
+        if len(left) > ONE_BY_ONE:
+            asks = [Ask("HEADS", (tuple(left[first : first + HEADS_AT_ONCE]),)) for first in range(0, len(left), HEADS_AT_ONCE)]
+        answers = yield asks
+        for room, seq, at in (row for rows in answers for row in rows):
+            last[room] = seq, at
+            self._noted(room, [(room, seq, at)])
         return last
 
     def member(self, room: str, user: str) -> Steps[MemberRow | None]:
@@ -220,6 +265,15 @@ class Reads:
 
     def _opened(self, room: str, rows: Rows) -> list[EntryRow]:
         return [entry for seq, body in rows for entry in entries_of(room, seq, body, self._sealer)]
+
+
+def _rows_for(limit: int) -> int:
+    """Rows that hold so many entries: each has one at least that is wanted, but for those that a second writer wrote again."""
+    return min(BUCKET, limit + CHUNK_ENTRIES)
+
+
+def _below_in(room: str, bucket: int, before: int, limit: int) -> Ask:
+    return Ask("ENTRIES BELOW", (room, bucket, before, _rows_for(limit)))
 
 
 def _typed(kinds: Sequence[type[Row]], answers: Sequence[Rows], copies: Sequence[list[Change]]) -> list[list[Any]]:

@@ -104,6 +104,7 @@ STATEMENTS: dict[str, str] = {
     "ENTRIES COVERING": "SELECT seq, body FROM room_entries WHERE room = ? AND bucket = ? AND seq >= ? AND seq < ?",
     "ENTRIES BELOW": "SELECT seq, body FROM room_entries WHERE room = ? AND bucket = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
     "HEAD": "SELECT room, seq, at FROM heads WHERE room = ?",
+    "HEADS": "SELECT room, seq, at FROM heads WHERE room IN ?",
     "PUT HEAD": "INSERT INTO heads (room, seq, at) VALUES (?, ?, ?) USING TIMESTAMP ?",
     "GONE HEAD": "DELETE FROM heads USING TIMESTAMP ? WHERE room = ?",
     # by slot
