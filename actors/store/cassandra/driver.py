@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
 
 from cassandra import ConsistencyLevel, DriverException, InvalidRequest
 from cassandra.auth import PlainTextAuthProvider
@@ -32,6 +32,7 @@ from actors.store.cassandra.steps import Answers, Asks, Rows
 from actors.store.opening import CannotOpen
 from actors.store.store import StoreUnavailable
 
+S = TypeVar("S")
 TIMEOUT_S = 5.0
 """Of one statement; then its outcome is unknown."""
 SLOW_S = 0.7
@@ -41,6 +42,8 @@ PING_S, PONG_S = 2.0, 4.0
 RECONNECT_S = 1.0
 """Between two tries to reach a node again, for ever: the driver's own pauses grow to ten minutes."""
 CONNECT_S = 5.0
+COPIES = 3
+"""Up to so many nodes each has a copy of everything, as the keyspace is made: batches need not be told apart."""
 SCHEMA_S = 60.0
 _NO_DELAY = (6, 1, 1)
 """``(IPPROTO_TCP, TCP_NODELAY, 1)``: the core does not import `socket`."""
@@ -148,15 +151,24 @@ class Driver:
 
     def write(self, asks: Asks, done: Callable[[Exception | None], None]) -> None:
         """See `steps.Port`."""
-        prepared = self._prepared
-        if len(asks) == 1:
-            statement = prepared[asks[0].statement].bind(asks[0].values)
-        else:
-            statement = BatchStatement(BatchType.UNLOGGED)
-            statement.is_idempotent = True
-            for name, values in asks:
-                statement.add(prepared[name].bind(values))
-        self._start(statement, EXEC_PROFILE_DEFAULT, _Pages(_Gathering(1, lambda answer: done(_failure(answer))), 0))
+        bound = [self._prepared[name].bind(values) for name, values in asks]
+        together = [bound]
+        if len(bound) > 1 and len(self._cluster.metadata.all_hosts()) > COPIES:
+            together = apart(bound, self._copies_of)
+        gathering = _Gathering(len(together), lambda answer: done(_failure(answer)))
+        for number, statements in enumerate(together):
+            statement: Any = statements[0]
+            if len(statements) > 1:
+                statement = BatchStatement(BatchType.UNLOGGED)
+                statement.is_idempotent = True
+                for one in statements:
+                    statement.add(one)
+            self._start(statement, EXEC_PROFILE_DEFAULT, _Pages(gathering, number))
+
+    def _copies_of(self, statement: Any) -> frozenset[Any]:
+        """The nodes that have its partition."""
+        found = self._cluster.metadata.get_replicas(self.place.keyspace, statement.routing_key)
+        return frozenset(host.host_id for host in found)
 
     def _start(self, statement: Any, profile: str, pages: _Pages) -> None:
         try:
@@ -194,6 +206,14 @@ class _Maker:
         """Wait until all nodes that are there know the same tables. Raises `CannotOpen`."""
         if not self._cluster.control_connection.wait_for_schema_agreement(wait_time=SCHEMA_S):
             raise CannotOpen(f"The nodes of Cassandra do not agree on their tables after {SCHEMA_S:.0f} s.")
+
+
+def apart(statements: Sequence[S], copies_of: Callable[[S], Hashable]) -> list[list[S]]:
+    """Statements by who has their partitions: a batch whose rows lie with the same nodes goes to one of these, and is handed on to no other."""
+    found: dict[Hashable, list[S]] = {}
+    for statement in statements:
+        found.setdefault(copies_of(statement), []).append(statement)
+    return list(found.values())
 
 
 class _Gathering:

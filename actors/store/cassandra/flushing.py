@@ -130,7 +130,9 @@ def _forget_one(room: str, seq: int, stamp: int, sealer: Sealer) -> Steps[None]:
         if left and left[-1].seq == key:
             yield [put_piece(left, bucket, stamp, sealer)]  # in its place
         elif is_full(key):
-            yield [_put_row(key, entries[-1], left, bucket, stamp, sealer)]  # stays, empty if need be: by it readers know of the next bucket
+            yield [
+                _put_row(key, entries[-1], left, bucket, stamp, sealer)
+            ]  # stays, empty if need be: by it readers know of the next bucket
         else:
             yield [Ask("GONE ENTRIES ROW", (stamp, room, bucket, key)), *([put_piece(left, bucket, stamp, sealer)] if left else [])]
 
