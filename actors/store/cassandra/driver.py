@@ -42,6 +42,7 @@ PING_S, PONG_S = 2.0, 4.0
 RECONNECT_S = 1.0
 """Between two tries to reach a node again, for ever: the driver's own pauses grow to ten minutes."""
 CONNECT_S = 5.0
+PROTOCOL = 4
 COPIES = 3
 """Up to so many nodes each has a copy of everything, as the keyspace is made: batches need not be told apart."""
 SCHEMA_S = 60.0
@@ -274,6 +275,8 @@ def _cluster(place: Place, hosts: tuple[str, ...], profiles: dict[Any, Execution
     return Cluster(
         list(hosts),
         port=place.port,
+        # Version 5 puts checksums around every frame, which the driver counts in plain Python: a fifth of what an append costs.
+        protocol_version=PROTOCOL,
         auth_provider=PlainTextAuthProvider(place.user, place.password) if place.user else None,
         # The driver writes in pieces of 4 KiB and does not set this: every larger request would wait 40 ms.
         sockopts=[_NO_DELAY],
