@@ -40,7 +40,7 @@ from cluster.settings import Settings
 from cluster.stores import open_record
 from cluster.supervisor import Supervisor
 from cluster.tree import PARTS, part_of
-from cluster.upkeep import Upkeep, story_of
+from cluster.upkeep import Upkeep, cells_to_drain, story_of
 from gateway.logs import event_log
 
 SUPERVISOR = "supervisor"
@@ -219,8 +219,11 @@ class SupervisorActor:
         return await answered(self._isolate(room, on, request))
 
     async def _isolate(self, room: str, on: bool, request: str) -> None:
-        seats = (await self._ready()).placing.seats
-        await asyncio.to_thread(partial(seats.wish, room, on=on, request=request))
+        parts = await self._ready()
+        name = f"room:{room.removeprefix('room:')}"
+        if on and name in parts.plan.plan.off:
+            parts.upkeep.want_back([name])
+        await asyncio.to_thread(partial(parts.placing.seats.wish, room, on=on, request=request))
 
     async def move(self, what: str, cell: str, request: str = "") -> dict[str, Any]:
         """A group of slots (its number, or a room in it) is to be with a cell; an empty name: where placement puts it."""
@@ -253,10 +256,9 @@ class SupervisorActor:
 
     async def _begin(self, what: What, name: str, request: str) -> int:
         parts = await self._ready()
-        names = [child for child in parts.supervisor.children if what == "roll" or name in (child, parts.placing.address_of(child))]
-        if what == "drain" and name in parts.plan.plan.off:
-            names.append(name)  # it is off already: what was wanted
-        return parts.upkeep.begin(what, list(dict.fromkeys(names)), request)
+        children = {child: parts.placing.address_of(child) for child in parts.supervisor.children}
+        names = list(children) if what == "roll" else cells_to_drain(name, children, parts.plan.plan.off)
+        return parts.upkeep.begin(what, names, request)
 
     async def restore(self, name: str, request: str = "") -> dict[str, Any]:
         """A cell (or those of a node) that was taken off, or is just being emptied, is wanted again."""

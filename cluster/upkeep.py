@@ -6,7 +6,7 @@ What was asked for, and which parts are done, stands in the plan (`cluster.plan`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import TypedDict
 
@@ -30,6 +30,15 @@ class Story(TypedDict):
     lines: list[str]
     problem: str
     """Why it stopped before its end; empty where it did not."""
+
+
+def cells_to_drain(name: str, children: Mapping[str, str], off: Collection[str]) -> list[str]:
+    """The cells that a name (or a node's address) means, of `children` with their nodes' addresses; one that is off already is what was
+    wanted. Raises `StartProblem` for a session: it would be off for ever, and its device with it."""
+    if is_session(name):
+        raise StartProblem("A session ends with its device's connection, and cannot be taken off; `warbler accounts disable` is for users.")
+    named = [child for child, address in children.items() if name in (child, address) and not is_session(child)]
+    return named or [other for other in off if other == name]
 
 
 class Upkeep:

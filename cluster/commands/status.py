@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,14 @@ from rich.text import Text
 from cluster.commands.host import connected_host
 from cluster.commands.options import setting_options, settings_of
 from cluster.ray_environment import SWITCH
+from cluster.seat_names import is_session
 from cluster.tree_rows import Row, notes, rows
 
 if TYPE_CHECKING:
     from cluster.ray_host import RayHost
 
 EVERY_S = 1.0
+PIPE_COLUMNS = 240
 SAMPLE_S = 0.5
 """Between the two looks from which a single answer's rates come."""
 
@@ -40,16 +43,21 @@ def command(ctx: click.Context, once: bool, as_json: bool, as_tree: bool) -> Non
         if as_tree:
             found = rows({**before, "switch": host.has_actor(SWITCH)})
             told = json.dumps([row._asdict() for row in found], indent=2)
-            click.echo(told) if as_json else Console().print(tree_picture(found, notes(before)))
+            click.echo(told) if as_json else console().print(tree_picture(found, notes(before)))
             return
         time.sleep(SAMPLE_S)
         now = with_rates(before, host.call("status"))
         if as_json:
             click.echo(json.dumps(now, indent=2))
         elif once:
-            Console().print(picture(now))
+            console().print(picture(now))
         else:
             _live(host, now)
+
+
+def console() -> Console:
+    """Where nobody's window is, nothing is cut to its width."""
+    return Console() if sys.stdout.isatty() else Console(width=PIPE_COLUMNS)
 
 
 def _live(host: RayHost, now: dict[str, Any]) -> None:
@@ -105,7 +113,7 @@ def picture(status: dict[str, Any]) -> Group:
         table.add_row(*_row(cell))
     if len(cells) > 1:
         table.add_row(*_row({"name": "all", "state": "", **_sums(cells)}), style="bold")
-    found = [Text(note) for note in (*_nodes(cells), *_by_hand(status))]
+    found = [Text(note) for note in (*_nodes(cells), *_by_hand(status), *_without_rooms(cells))]
     found += [Text(note, style="yellow") for note in (*notes(status), *(note for cell in cells for note in _notes(cell)))]
     return Group(_head(status), table, *found)
 
@@ -121,6 +129,14 @@ def _by_hand(status: dict[str, Any]) -> list[str]:
     off = [f"off: {', '.join(status['off'])} (`warbler drain NAME --undo`)"] if status.get("off") else []
     moved = ", ".join(f"{group} at {cell}" for group, cell in status.get("by_hand", {}).items())
     return off + ([f"groups by hand: {moved} (`warbler move GROUP --undo`)"] if moved else [])
+
+
+def _without_rooms(cells: list[dict[str, Any]]) -> list[str]:
+    """Cells beside which others have all slots."""
+    none = [cell["name"] for cell in cells if cell["state"] == "serving" and cell.get("slots") == 0 and not is_session(cell["name"])]
+    if not none:
+        return []
+    return [f"{', '.join(none)}: no rooms; if that stays so, there are fewer shards than cells (`shards` in the settings)"]
 
 
 def _sums(cells: list[dict[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.plan import Plan
 from cluster.problems import StartProblem
-from cluster.upkeep import story_of
+from cluster.upkeep import cells_to_drain, story_of
 from tests.kit.scripted_cells import Town, play
 
 
@@ -107,3 +107,16 @@ def test_a_roll_leaves_out_the_cells_of_devices_that_have_gone_meanwhile(tmp_pat
         await town.stop()
 
     play(tmp_path, scenario)
+
+
+def test_a_name_or_a_nodes_address_means_cells_and_one_that_is_off_is_what_was_wanted() -> None:
+    children = {"cell-1": "10.0.0.1", "cell-2": "10.0.0.2", "room:x": "10.0.0.2", "session:ann.d1": "10.0.0.2"}
+    assert cells_to_drain("cell-1", children, ()) == ["cell-1"]
+    assert cells_to_drain("10.0.0.2", children, ()) == ["cell-2", "room:x"]
+    assert cells_to_drain("cell-3", children, ("cell-3",)) == ["cell-3"]
+    assert cells_to_drain("cell-4", children, ("cell-3",)) == []
+
+
+def test_a_session_cannot_be_taken_off() -> None:
+    with pytest.raises(StartProblem, match="cannot be taken off"):
+        cells_to_drain("session:ann.d1", {"session:ann.d1": ""}, ())

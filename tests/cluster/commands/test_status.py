@@ -80,3 +80,10 @@ def test_the_condition_what_is_off_by_hand_and_left_alone_stand_there_in_words()
     assert [line for line in lines if "left alone" in line] == ["cell-2 is left alone"]
     assert any(line.startswith("off: cell-3") for line in lines)
     assert any(line.startswith("groups by hand: 17 at cell-1") for line in lines)
+
+
+def test_a_cell_without_rooms_is_named_and_why_that_may_be() -> None:
+    told = " ".join(shown(status(cell("cell-1"), cell("cell-2", slots=0), cell("session:ann.d1", slots=0))))
+    assert "cell-2: no rooms" in told
+    assert "session:ann.d1: no rooms" not in told
+    assert "no rooms" not in " ".join(shown(status(cell("cell-1"), cell("cell-2"))))
