@@ -1,11 +1,14 @@
 """One timer for all connections of a listener: a wheel of one-second slots.
 
 A connection waits in one slot at most. Moving it costs two set operations, and an idle listener with ten thousand
-connections has one timer in the event loop. Times are late by up to one slot.
+connections has one timer in the event loop. Times are late by up to one slot and a half.
+
+Who came in the same second is due in the same second: a crowd of thousands. They are called in pieces, so that nobody waits for all of them.
 """
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Protocol
 
 from actors.runtime.scheduler import Scheduler, Timer
@@ -14,6 +17,10 @@ SLOTS = 128
 """Slots of the wheel; the longest delay is one slot less."""
 SLOT_S = 1.0
 """Seconds in a slot."""
+PIECE, PAUSE_S = 32, 0.005
+"""So many are called in one turn of the loop, and the next ones after this time."""
+PIECES = 100
+"""More in one turn where a slot would take more turns than this: half a second."""
 
 
 class Timed(Protocol):
@@ -63,8 +70,19 @@ class Wheel:
         # armed first, so that a failure below cannot stop the wheel
         self._timer = self._scheduler.later(SLOT_S, self._turn)
         self._at = (self._at + 1) % SLOTS
-        due = self._slots[self._at]
-        while due:
+        due = len(self._slots[self._at])
+        if due:
+            self._call(self._at, max(PIECE, ceil(due / PIECES)))
+
+    def _call(self, slot: int, piece: int) -> None:
+        due = self._slots[slot]
+        if self._timer is None:
+            return
+        if len(due) > piece:
+            self._scheduler.later(PAUSE_S, self._call, slot, piece)
+        for _ in range(min(piece, len(due))):
+            if not due:  # one that was called has let others wait no more
+                return
             timed = due.pop()
             timed.slot = -1
             delay_s = timed.on_time()

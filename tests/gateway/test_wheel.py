@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.wheel import SLOTS, Wheel
+import pytest
+
+from gateway.wheel import PAUSE_S, PIECE, PIECES, SLOT_S, SLOTS, Wheel
 from tests.kit.clock import Clock
 
 
@@ -110,3 +112,38 @@ def test_a_stopped_wheel_leaves_nothing_in_the_loop() -> None:
     wheel.move(waiter, 1.0)
     clock.advance(50.0)
     assert waiter.times == []
+
+
+def test_a_crowd_that_is_due_in_the_same_second_is_called_in_pieces() -> None:
+    clock, wheel = started()
+    crowd = [Waiter(clock) for _ in range(3 * PIECE)]
+    for waiter in crowd:
+        wheel.move(waiter, 10.0)
+    crowd[0].times.append(0.0)
+    wheel.forget(crowd[0])
+    clock.advance(20.0)
+    at = [time for waiter in crowd[1:] for time in waiter.times]
+    assert [at.count(time) for time in sorted(set(at))] == [PIECE, PIECE, PIECE - 1]
+    assert max(at) == pytest.approx(10.0 + 2 * PAUSE_S)
+
+
+def test_however_large_a_crowd_is_all_are_called_within_the_second() -> None:
+    clock, wheel = started()
+    crowd = [Waiter(clock, again_s=5.0) for _ in range(2 * PIECE * PIECES + 7)]
+    for waiter in crowd:
+        wheel.move(waiter, 10.0)
+    clock.advance(10.0 + SLOT_S)
+    assert {len(waiter.times) for waiter in crowd} == {1}
+    clock.advance(5.0)
+    assert {len(waiter.times) for waiter in crowd} == {2}
+
+
+def test_a_wheel_that_is_stopped_in_the_middle_of_a_crowd_calls_nobody_more() -> None:
+    clock, wheel = started()
+    crowd = [Waiter(clock) for _ in range(2 * PIECE)]
+    for waiter in crowd:
+        wheel.move(waiter, 10.0)
+    clock.advance(10.0)
+    wheel.stop()
+    clock.advance(5.0)
+    assert sum(len(waiter.times) for waiter in crowd) == PIECE
