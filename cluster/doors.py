@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from actors.chat_cell import ChatCell
 from actors.session_ports import Tickets
+from cluster.interpreter import expect_a_crowd
 from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
 from cluster.settings import Settings
@@ -90,6 +91,7 @@ class Doors:
             admit=doorkeeper.admit,
             share=settings.arrivals_share,
             most_waiting=settings.arrivals_waiting,
+            on_crowd=expect_a_crowd,
         )
         self.port = 0
         """The public port; 0 while the doors are closed."""

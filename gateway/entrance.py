@@ -39,7 +39,7 @@ def kind_of(hello: Command) -> int:
 class Entrance:
     """The steps that wait, of one loop."""
 
-    __slots__ = ("_chance", "_cpu_s", "_most", "_pace", "_queues", "_scheduler", "_ticks", "waiting")
+    __slots__ = ("_chance", "_cpu_s", "_most", "_on_crowd", "_pace", "_queues", "_scheduler", "_ticks", "waiting")
 
     def __init__(
         self,
@@ -49,13 +49,15 @@ class Entrance:
         most_waiting: int = MOST_WAITING,
         cpu_s: Callable[[], float] = time.thread_time,
         chance: random.Random | None = None,
+        on_crowd: Callable[[bool], None] = lambda waits: None,
     ) -> None:
-        """`cpu_s`: CPU seconds that the loop's thread has used."""
+        """`cpu_s`: CPU seconds that the loop's thread has used. `on_crowd`: somebody waits from now on, or nobody does any more."""
         self._scheduler = scheduler
         self._pace = Pace(share)
         self._most = most_waiting
         self._cpu_s = cpu_s
         self._chance = chance or random.Random()
+        self._on_crowd = on_crowd
         self._queues: tuple[deque[tuple[Callable[[Any], bool], Any]], ...] = (deque(), deque(), deque(), deque(), deque())
         self._ticks = False
         self.waiting = 0
@@ -73,6 +75,7 @@ class Entrance:
         self.waiting += 1
         if not self._ticks:
             self._ticks = True
+            self._on_crowd(True)
             self._pace.begin(self._scheduler.now(), self._cpu_s())
             self._scheduler.later(TICK_S, self._tick)
         return True
@@ -89,6 +92,8 @@ class Entrance:
         self._ticks = self.waiting > 0
         if self._ticks:
             self._scheduler.later(TICK_S, self._tick)
+        else:
+            self._on_crowd(False)
 
     def _take_one(self) -> bool:
         self.waiting -= 1

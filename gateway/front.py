@@ -201,13 +201,14 @@ class Front:
         admit: Callable[[Command], None] = lambda hello: None,
         share: float = SHARE,
         most_waiting: int = MOST_WAITING,
+        on_crowd: Callable[[bool], None] = lambda waits: None,
     ) -> None:
         """`app`: the ASGI application. `trusted_proxies`: CIDR texts; raises `ValueError` for one that is none.
-        `admit`: raises `ChatError` for a `hello` that is to come later. `share`, `most_waiting`: see `gateway.entrance`."""
+        `admit`: raises `ChatError` for a `hello` that is to come later. `share`, `most_waiting`, `on_crowd`: see `gateway.entrance`."""
         proxies = Proxies(trusted_proxies)
         admission = Admission(max_connections, max_connections_per_address, proxies.trusts)
         clock = scheduler or LoopClock(asyncio.get_running_loop())
-        entrance = Entrance(clock, share=share, most_waiting=most_waiting)
+        entrance = Entrance(clock, share=share, most_waiting=most_waiting, on_crowd=on_crowd)
         self._hub = Hub(sessions, clock, origins=origins, proxies=proxies, admission=admission, admit=admit, entrance=entrance)
         self._http = HttpSide(app, self._hub)
         self._listeners: list[asyncio.Server | TlsAcceptor] = []

@@ -19,7 +19,15 @@ class Door:
         self.clock = Clock()
         self.cpu_s = 0.0
         self.came: list[str] = []
-        self.entrance = Entrance(self.clock, share=0.6, most_waiting=most_waiting, cpu_s=lambda: self.cpu_s, chance=random.Random(3))
+        self.crowds: list[bool] = []
+        self.entrance = Entrance(
+            self.clock,
+            share=0.6,
+            most_waiting=most_waiting,
+            cpu_s=lambda: self.cpu_s,
+            chance=random.Random(3),
+            on_crowd=self.crowds.append,
+        )
 
     def let_in(self, name: str) -> bool:
         self.came.append(name)
@@ -42,6 +50,19 @@ def test_who_comes_while_nobody_waits_comes_in_at_once_up_to_a_burst() -> None:
     door = Door()
     assert sum(door.entrance.takes() for _ in range(50)) == BURST
     assert door.clock.timers() == 0
+
+
+def test_it_tells_when_somebody_begins_to_wait_and_when_nobody_does_any_more(crowded: Door) -> None:
+    assert crowded.crowds == []
+    crowded.wait(REQUEST, "one", "two")
+    assert crowded.crowds == [True]
+    crowded.clock.advance(1.0)
+    assert crowded.came == ["one", "two"]
+    assert crowded.crowds == [True, False]
+    while crowded.entrance.takes():
+        pass
+    crowded.wait(REQUEST, "three")
+    assert crowded.crowds == [True, False, True]
 
 
 def test_nobody_passes_those_who_wait(crowded: Door) -> None:
