@@ -248,19 +248,19 @@ class Session(Actor):
     @handles(s.RoomTold)
     def on_room_told(self, message: s.RoomTold) -> None:
         """The list of rooms changed, or a mark was set."""
-        if self._presence is not None and self._presence.follows(message.since):
+        if self._presence is not None and self._presence.follows(message.info.room, message.since):
             self._show_room(message.info, message.large, self._presence.since)
 
     @handles(s.RoomsTold)
     def on_rooms_told(self, message: s.RoomsTold) -> None:
         """What this session may have missed of the list."""
-        presence = self._presence
-        if presence is None:
+        if (presence := self._presence) is None:
             return
-        for info, large in zip(message.infos[:-1], message.large, strict=False):
-            self._show_room(info, large, presence.since)
-        if message.infos:  # the client stores the new version with the last of them
-            self._show_room(message.infos[-1], message.large[-1], max(message.since, presence.since))
+        before, news = presence.since, presence.news_of(message)
+        for info, large in news[:-1]:
+            self._show_room(info, large, before)
+        if news:  # the client stores the new version with the last of them
+            self._show_room(*news[-1], max(message.since, presence.since))
         presence.compared(message.since, message.more)
 
     @handles(s.CompareList)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from actors.events import RoomInfo
 from actors.messages.routes import Announce, Route, ViewChanged, Withdraw
-from actors.messages.session import ChangedSince
+from actors.messages.session import ChangedSince, RoomsTold
 from actors.places import Kept, Places
 from actors.runtime.actor import ActorId, Context, actor_id, name_of, pinned_id
 from actors.runtime.aside import run_aside
@@ -25,7 +26,7 @@ SPREAD_S = 5.0
 class Presence:
     """Announces one session and follows the list of its user."""
 
-    __slots__ = ("_announcing", "_be_due", "_compare_at", "_ctx", "_kept", "_places", "_route", "_user", "since")
+    __slots__ = ("_announcing", "_be_due", "_compare_at", "_ctx", "_kept", "_places", "_route", "_told", "_user", "since")
 
     def __init__(self, ctx: Context, places: Places, route: Route, kept: Kept, since: int, be_due: Callable[[], None]) -> None:
         """`be_due`: asks for a `tick` in a second, while it `waits`."""
@@ -41,6 +42,8 @@ class Presence:
         """When to ask for what changed in the list; None while nothing is missing."""
         self.since = since
         """The version up to which the list was told."""
+        self._told: dict[str, int] | None = None
+        """Of the rooms that changed since this session began: their versions."""
 
     # --- the table of routes -----------------------------------------------------------------------------------------
 
@@ -74,13 +77,30 @@ class Presence:
 
     # --- the list of rooms -------------------------------------------------------------------------------------------
 
-    def follows(self, since: int) -> bool:
-        """Whether a telling of this version is the next, or an old one; else what lies between is asked for."""
-        if since > self.since + 1:
+    def follows(self, room: str, version: int) -> bool:
+        """Whether a telling of this version of a room is to be shown: the next one, or one that is told again. What lies between is
+        asked for."""
+        if version > self.since + 1:
             self.compare()
             return False
-        self.since = max(self.since, since)
+        return self.is_news(room, version)
+
+    def is_news(self, room: str, version: int) -> bool:
+        """Whether nothing newer of the room was told; noted, where it is new. What a former owner of the user told may come late."""
+        told = self._told
+        if told is not None and version < told.get(room, 0):
+            return False
+        if version > self.since:
+            if told is None:
+                told = self._told = {}
+            told[room] = version
+            self.since = version
         return True
+
+    def news_of(self, message: RoomsTold) -> list[tuple[RoomInfo, bool]]:
+        """The rooms of an answer of which nothing newer was told, each with whether it is large."""
+        found = zip(message.infos, message.large, message.versions or [0] * len(message.infos), strict=True)
+        return [(info, large) for info, large, version in found if not version or self.is_news(info.room, version)]
 
     def compare(self) -> None:
         """Ask the user for what changed since."""

@@ -74,7 +74,7 @@ class RoomList:
         page, more = rows[:HELLO_ROOMS], len(rows) > HELLO_ROOMS
         await self._cursors.load(self._store, self._slot, [row.room for row in page])
         told = page[-1].version if more else max(version, since)
-        return RoomsTold([self.info(row) for row in page], [row.large for row in page], told, more)
+        return RoomsTold([self.info(row) for row in page], [row.large for row in page], told, more, [row.version for row in page])
 
     async def page(self, after: str, limit: int) -> RoomPage:
         """A page of the list, by id."""

@@ -79,6 +79,8 @@ class RoomsTold(Message, frozen=True, gc=False):
     large: list[bool]
     since: int
     more: bool
+    versions: list[int] = []
+    """With which each of them changed; empty from a cell of the version before."""
 
 
 class CompareList(Message, frozen=True, gc=False):
