@@ -31,10 +31,12 @@ class Settings(BaseModel):
     # --- where ---
 
     data: Path = Path("data")
-    """Folder of the database, keys, logs and certificates. Made at the first start, for this user alone."""
+    """Folder of the database, keys, logs and certificates. Made at the first start, for this user alone. Several machines, whose
+    store is Cassandra, have one each, on their own disks."""
     store: str = Field(default="", max_length=1000)
     """Where messages are stored: unset: in database files in `data`, for one machine; or in a Cassandra cluster, as
-    `cassandra://user:password@host1,host2:9042/keyspace?dc=name`. It cannot be changed later."""
+    `cassandra://user:password@host1,host2:9042/keyspace?dc=name&tls=yes`; [login and certificates](cassandra.md#who-gets-in) can lie in
+    files. It cannot be changed later."""
     key_file: Path | None = None
     """File of the master key, which unlocks the message bodies. Unset: `master.key` in the data folder. Keep a copy
     elsewhere: without it nobody can read what is stored."""
