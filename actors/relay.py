@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from actors.edge import LocalSessions
 from actors.errors import ChatError
+from actors.events import Entry
 from actors.messages.delivery import (
     AdoptSessions,
     HeadTold,
@@ -197,15 +198,24 @@ class Relay(Actor):
             except ChatError:
                 page = None
             if page is not None and page.entries and page.entries[0].seq == before + 1:
-                self._head = page.entries[-1].seq
-                self._hand_on([self._encode(entry) for entry in page.entries], [""] * len(page.entries))
-                for entry in page.entries:
-                    if entry.kind in _ENDINGS:
-                        self._dismiss([str(json.loads(entry.body)["user"])], entry.seq)
+                self._hand_on_page(page.entries)
         if self._head < head:
             self._head = head
             self._check_again()
             self._ctx.tell_many(self._targets, HeadTold(self._room, head))
+
+    def _hand_on_page(self, entries: Sequence[Entry]) -> None:
+        """Whoever left by one of them is shown that one, and nothing behind it."""
+        stretch: list[bytes] = []
+        for entry in entries:
+            stretch.append(self._encode(entry))
+            self._head = entry.seq
+            if entry.kind in _ENDINGS:
+                self._hand_on(stretch, [""] * len(stretch))
+                self._dismiss([str(json.loads(entry.body)["user"])], entry.seq)
+                stretch = []
+        if stretch:
+            self._hand_on(stretch, [""] * len(stretch))
 
     def _hand_on(self, texts: list[bytes], senders: list[str]) -> None:
         if self._here.trace is not None:
