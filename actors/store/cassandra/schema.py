@@ -136,7 +136,8 @@ STATEMENTS: dict[str, str] = {
     "SEAL": f"UPDATE ledgers SET state = {SEALED} WHERE life = ? AND part = ? IF state = {OPEN}",  # noqa: S608
     "LEDGER STATE": "SELECT state, next FROM ledgers WHERE life = ? AND part = ? LIMIT 1",
     "LEDGER ROWS": "SELECT k, data FROM ledgers WHERE life = ? AND part = ? AND k >= ? LIMIT ?",
-    "DROP LEDGER ROWS": "DELETE FROM ledgers WHERE life = ? AND part = ? AND k >= 0",
+    # A timestamp above every clock: nothing is ever appended to a ledger that was rolled, and a clock that is late would leave its rows for ever.
+    "DROP LEDGER ROWS": f"DELETE FROM ledgers USING TIMESTAMP {2**62} WHERE life = ? AND part = ? AND k >= 0",  # noqa: S608
     "FLOOR": "SELECT part, k FROM floors WHERE life = ?",
     "PUT FLOOR": "INSERT INTO floors (life, part, k) VALUES (?, ?, ?) USING TIMESTAMP ?",
     # lives, groups

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from actors.store.cassandra import chain, flusher, writer
+from actors.store.cassandra.steps import Ask
 from actors.store.rows import CheckpointRow, Gone
 from actors.store.shards import NotReleased
 from actors.store.store import Commit, OutcomeUnknown, Sealed, StoreUnavailable
@@ -159,3 +161,59 @@ def test_two_coordinators_that_seal_and_drain_at_once_lose_nothing_and_one_taker
     assert sum(isinstance(error, NotReleased) for error in errors) == GROUPS
     owner = next(taker for taker in takers if SLOT * GROUPS >> 12 in taker.owned())
     assert refused == 1 and [row.seq for row in all_entries(lab, owner)] == list(range(1, seq))
+
+
+class Askew:
+    """The clock of another machine, as the driver asks it for timestamps: so many seconds wrong."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __call__(self) -> int:
+        return int((time.time() + self._seconds) * 1_000_000)
+
+
+@pytest.mark.parametrize("wrong_s", [60.0, -60.0])
+def test_a_kick_and_a_retraction_after_the_takeover_stand_whichever_clock_is_wrong(
+    lab: CassandraLab, unhurried: None, monkeypatch: pytest.MonkeyPatch, wrong_s: float
+) -> None:
+    monkeypatch.setattr(lab.driver._session, "timestamp_generator", Askew(wrong_s))
+    weather = Weather(lab.driver)
+    old = lab.store_in(weather, "a")
+    put(lab, old, room_row(), member("eve"), entry(1, "to be retracted"), entry(2, "stays"))
+    weather.kept = []
+    flushing = old.flush()
+    lab.turns.turn()
+    assert weather.arrived.wait(PATIENCE_S)
+    frozen = [*weather.kept]
+    lab.seal("a")
+    monkeypatch.setattr(lab.driver._session, "timestamp_generator", Askew(-wrong_s))
+    new = lab.store("b")
+    put(lab, new, gone=(Gone("members", (ROOM, "eve")),))
+    put(lab, new, gone=(Gone("entries", (ROOM, 1)),))
+    lab.flush(new)
+    monkeypatch.setattr(lab.driver._session, "timestamp_generator", Askew(wrong_s))
+    for asks in frozen:
+        lab.write(asks)
+    weather.kept = None
+    lab.wait(flushing)
+    lab.seal("b")
+    after = lab.store("c")
+    state = lab.wait(after.load_room(SLOT, ROOM))
+    assert state is not None and state.members == []
+    assert [row.body for row in all_entries(lab, after)] == ["stays"]
+
+
+@pytest.mark.parametrize("wrong_s", [60.0, -60.0])
+def test_rows_of_a_rolled_ledger_go_once_they_are_in_the_tables_whatever_the_clock_says(
+    lab: CassandraLab, monkeypatch: pytest.MonkeyPatch, wrong_s: float
+) -> None:
+    monkeypatch.setattr(chain, "ROLL_APPENDS", 3)
+    monkeypatch.setattr(lab.driver._session, "timestamp_generator", Askew(wrong_s))
+    store = lab.store("a")
+    for seq in range(1, 8):
+        put(lab, store, entry(seq))
+    lab.flush(store)
+    left = [lab.ask(Ask("LEDGER ROWS", (lab.life("a"), part, 0, 10))) for part in range(3)]
+    assert [sum(k is not None for k, _ in rows) for rows in left] == [0, 0, 1]
+    assert [row.seq for row in all_entries(lab, store)] == list(range(1, 8))
