@@ -44,6 +44,7 @@ from cluster.no_doors import NoDoors
 from cluster.ownership import Ownership
 from cluster.peer import PeerDialer, PeerListener
 from cluster.probe import Probe
+from cluster.resealing import Resealing
 from cluster.settings import Settings
 from cluster.sources import Parts
 from cluster.stats import cell_stats
@@ -82,6 +83,7 @@ class CellApp:
         self.edge_duty: EdgeDuty | None = None
         """What this cell does as an edge, once its doors are open."""
         self._registry: FileRegistry | None = None
+        self._resealing: asyncio.Task[None] | None = None
         self._started = False
         self._stopped = False
 
@@ -157,6 +159,9 @@ class CellApp:
         self.doors.edges = self.edge_duty.edges
         self.doors.known_edges = self.edge_duty.known
         await settle(self.member.start())
+        work = Resealing(self._folder.cluster, self.store, self.who.life).run()
+        self._resealing = asyncio.get_running_loop().create_task(work, name="resealing")
+        self._resealing.add_done_callback(_resealing_ended)
 
     @property
     def asker(self) -> Asker:
@@ -202,6 +207,9 @@ class CellApp:
         self._stopped = True
         if self.edge_duty is not None:
             self.edge_duty.stop()
+        if self._resealing is not None:
+            self._resealing.cancel()
+            await asyncio.gather(self._resealing, return_exceptions=True)
         if self.member is not None:
             self.member.stop()
         self.ownership.close()
@@ -271,6 +279,11 @@ def _apart(settings: Settings, who: Identity) -> Apart | None:
     """Whether sessions live in processes of their own: at an edge; elsewhere there are only those of others."""
     is_apart = settings.isolation == "process" and "edge" in who.labels
     return Apart(settings.most_isolated_sessions) if is_apart else None
+
+
+def _resealing_ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("resealing_ended", error=error)  # keys are not renewed here until the next start; all else goes on
 
 
 def _read_token(text: str) -> tuple[str, bytes]:

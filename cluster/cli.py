@@ -30,6 +30,7 @@ COMMANDS = {
     "backup": ("cluster.commands.backup", "backup", "Copy the data into a folder, while the server runs or not."),
     "restore": ("cluster.commands.backup", "restore", "Make a data folder of a backup."),
     "store": ("cluster.commands.store", "store", "Bring stored data up to date, look through it, copy it to another store."),
+    "keys": ("cluster.commands.keys", "keys", "Seal everything anew under new keys, while the server runs."),
     "dev": ("cluster.commands.dev", "dev", "What developers need beside the server: a Cassandra."),
     "bench": ("cluster.bench.cli", "bench", "Measure against a bare relay."),
 }

@@ -90,8 +90,11 @@ def back_up(
     with _full_disk_told(target), closing(ClusterFile(folder)) as cluster:
         if cluster.key_id != master.key_id:
             raise KeyFileError("The master key file is not the one that sealed this data.")
+        keys_before = set(cluster.key_ids())
         files = _copy_shards(folder, target, cluster.shards, tell)
         _copy(connect(folder / cluster_file.NAME, query_only=True), target / cluster_file.NAME, tell)
+        if not keys_before <= set(cluster.key_ids()):
+            raise StoreUnavailable("Old data keys were taken away meanwhile, and the copy may need them: make the backup again.")
         names = [*files, cluster_file.NAME]
         if passphrase is not None:
             (target / WRAPPED_KEY).write_bytes(wrap_with_passphrase(master, passphrase))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,12 @@ class ClusterFile:
     def key_ids(self) -> list[int]:
         """The ids of all data keys."""
         return [number for (number,) in self._all("SELECT id FROM data_keys ORDER BY id")]
+
+    def remove_keys(self, numbers: Collection[int]) -> None:
+        """See `ClusterRecord`."""
+        with self._transaction() as run:
+            for number in numbers:
+                run("DELETE FROM data_keys WHERE id = ?", (number,))
 
     def rewrap_keys(self, key_id: bytes, wrap: Any) -> int:
         """Replace every wrapped key by `wrap(wrapped)` and note the new master key's id, all in one step; returns how many."""

@@ -6,6 +6,7 @@ Raises `StoreError`: then nothing is known of the outcome, and the call may be r
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 
@@ -62,6 +63,12 @@ class ClusterRecord(Protocol):
 
     def wrapped_key(self, key_id: int) -> bytes | None:
         """The wrapped data key of that id."""
+
+    def key_ids(self) -> list[int]:
+        """The ids of all data keys, ascending."""
+
+    def remove_keys(self, numbers: Collection[int]) -> None:
+        """Take data keys away for good: nothing may be sealed with them any more. Safe to repeat."""
 
     def setting(self, name: str) -> bytes | None:
         """A stored setting."""

@@ -39,7 +39,7 @@ MAX_HEADS = 50_000
 APPEND = "INSERT INTO ledger (entries) SELECT ? FROM owner WHERE life = ?"
 """The fence and the write in one statement: no row comes of it where the owner is another."""
 _WHERE = b"ledger"
-_SEALED = 1
+SEALED = 1
 """First byte of a sealed blob; blobs of earlier versions are msgpack lists of rows whose bodies are sealed one by one."""
 _unpack_old = msgspec.msgpack.Decoder(list[tuple[str, int, bytes, bytes]]).decode
 
@@ -232,7 +232,7 @@ class Ledger:
 
 def entries_of_blob(blob: bytes, sealer: Sealer) -> list[EntryRow]:
     """The entries of a row of the ledger. Raises `CannotUnseal`."""
-    if blob[0] == _SEALED:
+    if blob[0] == SEALED:
         return unpack(sealer.unseal(blob, _WHERE))
     return [entry for values in _unpack_old(blob) for entry in entries_in(values, sealer)]
 

@@ -78,7 +78,7 @@ class Sealer:
         self._ciphers: dict[bytes, AESGCM] = {}
         """Header (version, key id) -> cipher; one a process that ever sealed, about 100 bytes each."""
         self._head = b""
-        self._count = MAX_SEALS
+        self._count = self._limit = MAX_SEALS
         self._encrypt: Callable[[bytes, bytes, bytes], bytes] = _no_key
 
     def for_another_thread(self) -> Sealer:
@@ -87,12 +87,16 @@ class Sealer:
 
     def prepare(self) -> None:
         """Draw the data key now and not with the first value. Raises `StoreError` when no key can be kept."""
-        if self._count >= MAX_SEALS:
+        if self._count >= self._limit:
             self._new_key()
+
+    def renew(self) -> None:
+        """From any thread: what is sealed from now on, but for a value under way, is sealed with a data key that is drawn then."""
+        self._limit = 0
 
     def seal(self, clear: bytes, where: bytes) -> bytes:
         """The sealed value; `where` is bound to it and must be given again to open it. Raises `StoreError` when no key can be kept."""
-        if self._count >= MAX_SEALS:
+        if self._count >= self._limit:
             self._new_key()
         self._count = count = self._count + 1
         counter = count.to_bytes(8, "big")
@@ -107,6 +111,9 @@ class Sealer:
             raise CannotUnseal(f"A sealed value does not open ({where.decode(errors='replace')}).") from error
 
     def _new_key(self) -> None:
+        # First: who renews while the key is being drawn is heard with the next value.
+        self._limit = MAX_SEALS
+        self._count = MAX_SEALS  # and where none can be kept, the next value tries again
         key = AESGCM.generate_key(bit_length=256)
         head = _head(self._shelf.add_key(self._master.wrap(key)))
         self._ciphers[head] = cipher = AESGCM(key)
@@ -122,6 +129,11 @@ class Sealer:
             raise CannotUnseal(f"The data key {int.from_bytes(head[1:5], 'big')} is not here.")
         cipher = self._ciphers[head] = AESGCM(self._master.unwrap(wrapped))
         return cipher
+
+
+def key_id_of(sealed: bytes) -> int:
+    """Which data key a value is sealed with."""
+    return int.from_bytes(sealed[1:5], "big")
 
 
 def _no_key(nonce: bytes, clear: bytes, where: bytes) -> bytes:

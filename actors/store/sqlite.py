@@ -22,6 +22,7 @@ from actors.runtime.ring import slot_of
 from actors.store.batcher import Batcher, Operation, Pending, Soon, Wake
 from actors.store.checkpoints import EVERY_PAGES, Checkpointer
 from actors.store.reader import Reader
+from actors.store.resealing import BEGIN, Place
 from actors.store.rows import CursorRow, EntryRow, KeyRow, MarkRow, MemberRow, ReadRow, SagaRow, UserRoomRow
 from actors.store.schema import check_gone, table_of
 from actors.store.seal import Sealer
@@ -64,6 +65,8 @@ class SqliteStore:
         self._writers_sealer.prepare()
         # Changed by the writer's thread alone, in single steps.
         self._open: dict[int, Shard] = {}
+        self._resealed: dict[int, tuple[ShardWriter, Place]] = {}
+        """Shard -> its writer, and how far its rows are sealed anew."""
         self._batcher = Batcher(self._write, soon, wake, name=life)
         self._reader = Reader(wake, name=life)
         self._checkpointer = Checkpointer(name=life)
@@ -96,6 +99,15 @@ class SqliteStore:
         """One bounded step of taking the rows of this shard's rooms back from seats whose use (number, since) is not `taken` any more.
         True where nothing is left of them; no actor of these rooms may live until then."""
         return self._batcher.run(partial(self._empty_seats, shard, frozenset(taken)))
+
+    def renew_keys(self) -> Promise[None]:
+        """Settled when everything that is sealed from then on is sealed with data keys that were drawn after this call."""
+        return self._batcher.run(self._renew_keys)
+
+    def reseal(self, shard: int, old: frozenset[int]) -> Promise[tuple[bool, int]]:
+        """One bounded step of sealing a shard's rows anew that are under one of these keys; whether it was the last step, and how many rows it
+        changed. A shard that was not owned all the time begins anew."""
+        return self._batcher.run(partial(self._reseal, shard, old))
 
     def owned(self) -> list[int]:
         """The shards that this life has taken."""
@@ -306,6 +318,26 @@ class SqliteStore:
         path = shard_path(self.folder, number) if number < self.shards else find_seat(self.folder, number - self.shards)
         writer = ShardWriter(path, self.life, self._writers_sealer)
         self._open[number] = Shard(writer, ShardReader(path, writer.ledger, self._sealer))
+
+    def _renew_keys(self) -> None:
+        self._sealer.renew()
+        self._writers_sealer.renew()
+        self._writers_sealer.prepare()
+        self._resealed.clear()
+
+    def _reseal(self, number: int, old: frozenset[int]) -> tuple[bool, int]:
+        writer = self._owned_shard(number).writer
+        known = self._resealed.get(number)
+        if known is None or known[0] is not writer:
+            writer.seats.forget()  # copies that were begun hold rows as they were
+            known = (writer, BEGIN)
+        after, changed = writer.reseal(old, known[1])
+        if after is None:
+            self._resealed.pop(number, None)
+            writer.seats.forget()
+        else:
+            self._resealed[number] = (writer, after)
+        return after is None, changed
 
     def _copy_seat(self, number: int, room: str, since: int) -> bool:
         return self._home_of(room).seats.copy(Seat(number, room, since, self.folder), SLOTS + number)

@@ -17,11 +17,12 @@ from actors.store.chunks import HEAD, forget_entry, insert
 from actors.store.ledger import APPEND, Ledger
 from actors.store.migrations import migrate
 from actors.store.opening import connect, explain
+from actors.store.resealing import Place, ledger_holds_any, reseal_piece
 from actors.store.rows import EntryRow
 from actors.store.schema import Values
 from actors.store.seal import Sealer
 from actors.store.seat_moves import SeatMoves
-from actors.store.seats import check_owner
+from actors.store.seats import FOLD_ENTRIES, check_owner
 from actors.store.store import Conflict, OutcomeUnknown, Sealed, StoreError, StoreUnavailable
 
 T = TypeVar("T")
@@ -146,6 +147,13 @@ class ShardWriter:
         finally:
             self._roll_back()
         return True
+
+    def reseal(self, old: frozenset[int], after: Place) -> tuple[Place | None, int]:
+        """One bounded step: rows behind this place that are sealed with one of these keys are sealed anew; the next place, None where there
+        is none, and how many rows there were. What the ledger holds under such keys is folded first. Raises `StoreError`."""
+        if ledger_holds_any(self._connection, old) and self.fold(FOLD_ENTRIES, least=1):
+            return after, 0
+        return self.alone(lambda connection: reseal_piece(connection, old, after, self._sealer))
 
     def alone(self, work: Callable[[sqlite3.Connection], T], *, folds_all: bool = False) -> T:
         """One transaction that writes past the ledger, which is folded before where that is asked for. Raises `StoreError`, `NotReleased`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import Protocol
 
 from actors.store.cassandra.draining import drain
@@ -123,6 +124,17 @@ class ClusterRows:
             return False
         now = (expected + 1).to_bytes(VERSION_BYTES, "big") + data
         return self._changed("KEEP SETTING", PLAN, now) if before is None else self._changed("CHANGE SETTING", now, PLAN, before)
+
+    # --- data keys ---
+
+    def key_ids(self) -> list[int]:
+        """See `ClusterRecord`."""
+        return sorted(number for number, _ in self._one("DATA KEYS"))
+
+    def remove_keys(self, numbers: Collection[int]) -> None:
+        """See `ClusterRecord`."""
+        for number in numbers:
+            self._one("DROP DATA KEY", number)
 
     # --- settings ---
 

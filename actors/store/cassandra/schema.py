@@ -159,6 +159,7 @@ STATEMENTS: dict[str, str] = {
     "CHANGE SETTING": "UPDATE settings SET value = ? WHERE name = ? IF value = ?",
     "DATA KEY": "SELECT wrapped FROM data_keys WHERE id = ?",
     "ADD DATA KEY": "INSERT INTO data_keys (id, wrapped) VALUES (?, ?) IF NOT EXISTS",
+    "DROP DATA KEY": "DELETE FROM data_keys WHERE id = ? IF EXISTS",
     "DATA KEYS": "SELECT id, wrapped FROM data_keys",
     "VIEW": "SELECT version, data FROM views WHERE one = 1",
     "VIEW VERSION": "SELECT version FROM views WHERE one = 1",

@@ -25,6 +25,7 @@ from actors.store.cassandra.flusher import Flusher
 from actors.store.cassandra.joining import Joining
 from actors.store.cassandra.lives import release_group, take_group
 from actors.store.cassandra.reads import Reads
+from actors.store.cassandra.resealing import GroupResealing
 from actors.store.cassandra.seating import empty_seats, fill_seat
 from actors.store.cassandra.steps import Answering, Port, Steps, launch, run
 from actors.store.cassandra.unflushed import Unflushed
@@ -54,11 +55,15 @@ class CassandraStore:
         self._port = port = Joining(port)
         self._wake = wake
         self._unflushed = Unflushed()
-        self._flusher = Flusher(life, self._unflushed, port, _prepared(sealer))
+        self._sealers = (_prepared(sealer), _prepared(sealer))
+        """The writer's and the flusher's."""
+        self._resealing: dict[int, tuple[int, GroupResealing]] = {}
+        """Group -> its epoch when that began, and the work."""
+        self._flusher = Flusher(life, self._unflushed, port, self._sealers[1])
         self._epochs: dict[int, int] = {}
         """Group -> epoch, of those that are owned. Changed by the writer's thread alone, in single steps."""
         chain = Chain(life, partial(os.urandom, 12))
-        self._writer = Writer(chain, port, _prepared(sealer), self._unflushed, self._flusher, groups, self._epochs)
+        self._writer = Writer(chain, port, self._sealers[0], self._unflushed, self._flusher, groups, self._epochs)
         self._batcher = Batcher(self._writer.write, soon, wake, name=life)
         self._answering = Answering(port, life)
         self._reads = Reads(self._unflushed, sealer)
@@ -97,6 +102,15 @@ class CassandraStore:
     def empty_seats(self, shard: int, taken: Collection[tuple[int, int]]) -> Promise[bool]:
         """Rooms of this group come back from seats whose use (number, since) is not `taken` any more; all at once. Safe to repeat."""
         return self._batcher.run(partial(self._empty_seats, shard, frozenset(number for number, _ in taken)))
+
+    def renew_keys(self) -> Promise[None]:
+        """Settled when everything that is sealed from then on is sealed with data keys that were drawn after this call."""
+        return self._batcher.run(self._renew_keys)
+
+    def reseal(self, shard: int, old: frozenset[int]) -> Promise[tuple[bool, int]]:
+        """One bounded step of sealing a group's rows anew that are under one of these keys; whether it was the last step, and how many rows it
+        changed. A group that was not owned all the time begins anew."""
+        return self._batcher.run(partial(self._reseal, shard, old))
 
     def flush(self) -> Promise[None]:
         """Settled when all that was committed before is in the tables."""
@@ -303,6 +317,26 @@ class CassandraStore:
             # Not in the writer's thread: many groups are taken at once, each of them a round trip or two.
             epoch = await self._launch(take_group(self.life, group, is_seat=group >= self.shards))
             await self._batcher.run(partial(self._own, group, epoch))
+
+    def _renew_keys(self) -> None:
+        for sealer in self._sealers:
+            sealer.renew()
+        self._resealing.clear()
+        # What the flusher had in its hands is in the tables now, to be sealed anew.
+        self._flusher.flush(FLUSH_S)
+
+    def _reseal(self, group: int, old: frozenset[int]) -> tuple[bool, int]:
+        epoch = self._epochs.get(group)
+        if epoch is None:
+            raise NotReleased(f"life {self.life} does not own group {group}")
+        began, work = self._resealing.get(group) or (epoch, GroupResealing(self._port, self.shards, group, old))
+        if began != epoch:
+            work = GroupResealing(self._port, self.shards, group, old)
+        self._resealing.pop(group, None)  # begun anew where this fails
+        is_last, changed = work.step(self._sealers[0], self._writer.next_stamp, partial(self._flusher.flush, FLUSH_S))
+        if not is_last:
+            self._resealing[group] = (epoch, work)
+        return is_last, changed
 
     def _own(self, group: int, epoch: int) -> None:
         self._writer.forget_heads()
