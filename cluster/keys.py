@@ -57,24 +57,25 @@ def rotate_with(settings: Settings, record: ClusterRecord, tell: Tell) -> Rotati
 
 
 def _wait(record: ClusterRecord, number: int, tell: Tell) -> None:
-    """Until every group of the view is done."""
+    """Until every group of the view is done, and nothing is left in ledgers of the dead."""
     while True:
-        version, data = record.view()
-        groups = {group for group, _ in enumerate(View.decode(data).owner_lives)} if version else {0}
         now = stored(record)
         if now is None or now.number != number or now.ended:
             return
+        version, data = record.view()
+        view = View.decode(data) if version else None
+        groups = _groups(view) if view is not None else {0}
         waiting = set(record.unsealed()) - now.renewed
         tell("new keys" if waiting else "sealing anew", len(now.done & groups), len(groups))
-        if not waiting and groups <= now.done | _gone(data if version else b""):
+        if not waiting and groups <= now.done and (view is None or not view.undrained):
             return
         time.sleep(LOOK_S)
 
 
-def _gone(data: bytes) -> set[int]:
-    """Groups that nobody has, since their seat is given up."""
-    view = View.decode(data)
-    return {view.groups + number for number, seat in enumerate(view.seats) if seat.state == "gone"}
+def _groups(view: View) -> set[int]:
+    """All but those of seats that are given up."""
+    gone = {view.groups + number for number, seat in enumerate(view.seats) if seat.state == "gone"}
+    return set(range(len(view.owners))) - gone
 
 
 def _is_left(settings: Settings, record: ClusterRecord, old: frozenset[int]) -> bool:

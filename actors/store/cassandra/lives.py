@@ -33,6 +33,8 @@ def drain_life(life: str, opened: Callable[[bytes], list[Change]], put: Callable
 
     `opened(data)` reads a ledger's row, `put` writes what is in it.
     """
+    if (yield from state_of(life)) == DRAINED:
+        return  # what it was sealed with may be gone by now
     part, k = yield from _floor(life)
     last = yield from seal(life, part)
     while part <= last:

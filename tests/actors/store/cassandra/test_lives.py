@@ -125,7 +125,7 @@ def test_a_taker_that_died_while_it_drained_leaves_the_life_to_the_next_one(ledg
     with pytest.raises(NotReleased):
         run(take_group("b", 7), ledgers)
     assert len(drained(ledgers, "a")) == 20
-    assert len(drained(ledgers, "a")) == 20  # and a second coordinator does the same again
+    assert drained(ledgers, "a") == []  # a second coordinator finds it done: the keys may be gone by then
     assert run(take_group("b", 7), ledgers) == 2
 
 
