@@ -94,10 +94,8 @@ class Session(Actor):
         rooms, pages = await rooms_and_pages(self._ctx, self._ports.places, attached, with_pages=not has_all)
         if self._ctx.me not in self._ports.sessions:
             return
-        for info in rooms:
-            self.shown(info.room, info.head)
-        for page in pages:
-            self.shown(page.room, page.head)
+        for room, head in [*((info.room, info.head) for info in rooms), *((page.room, page.head) for page in pages)]:
+            self.shown(room, head)
         self._port.emit(welcome(hello.v, self._ctx, attached, rooms, pages, self._ports.limits.posts_per_s))
         if self._ports.sessions.trace is not None:
             self._ports.sessions.trace.welcomed(self._ctx.me, self._user, self._device)
@@ -106,6 +104,8 @@ class Session(Actor):
         missed, self._behind = self._behind or {}, None
         for room, head in missed.items():
             self._tell_head(room, head)
+        if attached.more and self._presence is not None:
+            self._presence.compare()  # what did not fit: rooms that were left stand on no page of the list
 
     def _listen(self, room: str) -> None:
         if self._large is None:

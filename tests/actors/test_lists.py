@@ -8,6 +8,7 @@ import pytest
 
 from actors import commands as c
 from actors import events as e
+from actors import user_list
 from actors.runtime.actor import actor_id
 from actors.store.rows import MarkRow, UserRoomRow
 from actors.store.store import StoreUnavailable
@@ -37,6 +38,20 @@ def test_the_list_follows_leaving_and_kicking_also_when_the_users_cell_is_down_a
     assert in_list(town, reader, room).role == "none"
     assert bob.of(e.RoomChanged)[-1].room.role == "none"
     assert [row.user for row in rows(town, MarkRow, room)] != [reader]
+
+
+def test_a_room_that_was_left_is_heard_of_though_more_changed_than_one_welcome_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_list, "HELLO_ROOMS", 2)
+    town, ann, bob, _ = pair()
+    first = make_room(town, ann, "bob", key="the-key-0")
+    since = bob.of(e.RoomChanged)[-1].since
+    for number in range(1, 5):
+        make_room(town, ann, "bob", key=f"the-key-{number}")
+    request(town, ann, c.Kick, room=first, user="bob")
+    again = town.connect("bob", since=since)
+    welcome = again.last(e.Welcome)
+    assert welcome.more and all(info.role != "none" for info in welcome.rooms), "it did not fit"
+    assert [told.room.role for told in again.of(e.RoomChanged) if told.room.room == first] == ["none"]
 
 
 def test_the_list_follows_joining_also_when_the_users_cell_is_down_at_that_moment() -> None:
