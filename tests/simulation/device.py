@@ -17,7 +17,7 @@ from cluster.bench.history import History
 from gateway.client_link import GHOST_S, is_ghost
 from gateway.client_posts import Draft
 from gateway.client_state import Saved
-from gateway.client_talk import Talk
+from gateway.client_talk import Settled, Talk
 from gateway.wire import decode
 from tests.kit.clock import Timing
 from tests.simulation.line import SimLine
@@ -99,10 +99,10 @@ class SimDevice:
         self._flush()
         return True
 
-    def ask(self, make: Callable[[int], c.Command]) -> None:
-        """A request; whether it succeeds is seen in what becomes of the rooms."""
+    def ask(self, make: Callable[[int], c.Command], told: Settled = lambda answer, error: None) -> None:
+        """A request; whether it succeeds is seen in what becomes of the rooms, and told to who wants to know."""
         if self.is_here:
-            self.talk.request(make, lambda answer, error: None)
+            self.talk.request(make, told)
             self._flush()
 
     # --- its connection ---

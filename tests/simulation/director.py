@@ -9,6 +9,7 @@ from typing import NamedTuple
 from actors import commands as c
 from tests.simulation.device import SimDevice
 from tests.simulation.faults import Faults
+from tests.simulation.operations import Operations
 from tests.simulation.program import KeyedText
 from tests.simulation.stock import USERS, stock
 from tests.simulation.world import World
@@ -33,6 +34,8 @@ SEATED = 0.3
 """In how many seeds rooms move into processes of their own and out of them, beside the other faults."""
 PROGRAMS = 0.3
 """In how many seeds programs post by key, beside people."""
+OPERATIONS = 0.3
+"""In how many seeds there are operations of several steps, beside what else people do."""
 KEYED_S = 0.4
 """Seconds between such posts, on average."""
 
@@ -69,6 +72,9 @@ class Director:
         self.mix = Mix(posts_s, chance.uniform(0.15, 1.2), chance.choice((0.3, 1.0, 5.0)), tuple(some))
         programs = Random(world.seed + 2)  # drawn apart as well
         self._programs = programs if programs.random() < PROGRAMS else None
+        several = Random(world.seed + 3)
+        if several.random() < OPERATIONS:
+            world.operations = Operations(world, several)
         sleepy = chance.choice((0.05, 0.15, 0.5))
         self.sleepers = [device for device in world.devices if chance.random() < sleepy]
         """Devices that are off until everything is over."""
@@ -88,6 +94,8 @@ class Director:
         self._again(self.mix.faults_s, self.fault)
         if self._programs is not None:
             self._program(self._programs)
+        if world.operations is not None:
+            world.operations.act()
 
     def no_more_posts(self) -> None:
         """Nobody posts from here on; what is broken is broken on."""
@@ -96,7 +104,7 @@ class Director:
     def mend(self) -> None:
         """No more faults: everything works again."""
         world = self.world
-        self.faults.are_over = True
+        self.faults.are_over = world.is_mended = True
         world.history.fault("the last one")
         world.note("director", "everything is mended")
         world.disk.on_write = None

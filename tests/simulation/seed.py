@@ -109,6 +109,8 @@ def _missing(world: World) -> Iterator[Violation]:
     yield from (
         Violation("unanswered", f"the program waits for {text.body} in {text.room}") for text in world.texts if not text.is_answered
     )
+    if world.operations is not None:
+        yield from world.operations.violations()
     for seat in View.decode(world.disk.view[1]).seats:
         if seat.address and (seat.filling or seat.state != "own"):
             yield Violation("seat", f"{seat.address} is still {'filling' if seat.filling else seat.state}")

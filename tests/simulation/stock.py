@@ -11,6 +11,8 @@ from tests.kit.chat import Town
 from tests.kit.memory import MemoryDisk
 
 USERS = ("ann", "bob", "cat", "dan", "eve", "fay", "gus", "hal")
+GUESTS = ("ida", "jim", "kay")
+"""Accounts without devices: the ones that are deleted."""
 DEVICES = ("phone", "laptop")
 SMALL_ROOM = 4
 """The limit of a small room in simulations."""
@@ -54,6 +56,7 @@ def stock() -> Stock:
     first = make(c.Create, key="churnroom1", name="Churn", public=True, members=["bob"])
     second = make(c.Create, key="churnroom2", name="Churn", public=True, members=["cat", "gus"])
     private = make(c.Create, key="private", name="Private", members=["hal"])
+    town.register(*GUESTS, devices=())
     town.settle(5.0)
     for address in town.any_host().cell.addresses():
         activation = town.any_host().cell.activation(address)

@@ -20,6 +20,7 @@ from tests.simulation.database import CassandraDisk
 from tests.simulation.device import SimDevice
 from tests.simulation.disk import Disk
 from tests.simulation.line import SimLine
+from tests.simulation.operations import Operations
 from tests.simulation.program import KeyedText
 from tests.simulation.stock import DEVICES, USERS, stock
 from tests.simulation.trace import Trace
@@ -62,6 +63,10 @@ class World:
         """Whether a process can be killed before its life is sealed."""
         self.cuts: set[tuple[str, str]] = set()
         self._lives = 0
+        self.is_mended = False
+        """Whether the last fault is over."""
+        self.operations: Operations | None = None
+        """Those of several steps, in seeds that have them."""
         self.seated: set[str] = set()
         """Rooms that are to have a process of their own."""
         self.devices = [SimDevice(self, self.history, user, device, Random(self.chance.random())) for user in USERS for device in DEVICES]
