@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 FOLDER = Path(__file__).with_name("fault_path")
 
-Step = Literal["before_answer", "after_answer", "at_edge"]
+Step = Literal["before_answer", "after_answer", "at_edge", "recorded"]
 """Where a process kills itself:
 
 before_answer  the post is committed, and nobody was told
 after_answer   its sender was told, and nobody else
+recorded       an operation of several steps has come to the state of the trigger's name (`ended`: to its end), and the store has that
 at_edge        the edge that holds a reader was handed the text, and has not written it
 """
 

@@ -219,10 +219,22 @@ def _set_constants(module: ModuleType, plan: _Plan) -> None:
             setattr(module, constant, value)
 
 
+def _break_operations(module: ModuleType, plan: _Plan) -> None:
+    commit = module.Saga._commit
+
+    async def then_die(self: Any, puts: Sequence[Any], gone: Sequence[Any] = ()) -> None:
+        await commit(self, puts, gone)
+        if plan.is_due("recorded", [puts[0].what if puts else "ended"]):
+            _die()
+
+    module.Saga._commit = then_die
+
+
 _BREAKERS: dict[str, Callable[[ModuleType, _Plan], None]] = {
     "actors.room": _break_room,
     "actors.edge": _break_delivery,
     "actors.room_repeats": _crash_room,
+    "actors.saga": _break_operations,
     "actors.user_list": _say_marks,
     "actors.chat_cell": _watch_slots,
     "actors.store.sqlite": _break_store,
