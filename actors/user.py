@@ -135,8 +135,13 @@ class User(Actor):
 
     def _must_exist(self) -> None:
         if not self._account.exists:
-            self._ctx.stop()
+            self._let_go()
             raise ChatError("no_such_user")
+
+    def _let_go(self) -> None:
+        """Nobody is here, which costs no memory; but whoever was has to be told to end."""
+        if not self._leaving:
+            self._ctx.stop()
 
     def _live(self) -> dict[ActorId, str]:
         return self._routes.sessions(self._name)

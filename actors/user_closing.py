@@ -26,13 +26,12 @@ _LEFT = ("user_rooms", "reads", "user_marks")
 async def on_close_account(user: User, request: CloseAccount) -> None:
     """See `CloseAccount`. Safe to repeat."""
     account = user._account
-    if account.closed:
-        user._ctx.stop()
-        return
-    user._must_exist()
-    await user._commit(account.close(), account.forget_devices())
-    user._cursors.forget_all()
+    if not account.closed:
+        user._must_exist()
+        await user._commit(account.close(), account.forget_devices())
+        user._cursors.forget_all()
     user._dismiss(None, DISABLED)
+    user._let_go()
 
 
 @handles(RoomsToLeave)
@@ -50,7 +49,8 @@ async def on_forget_account(user: User, request: ForgetAccount) -> None:
     """See `ForgetAccount`. Safe to repeat."""
     if user._account.closed:
         await user._commit([], tuple(Gone(table, (user._name,)) for table in _LEFT))
-    user._ctx.stop()
+        user._dismiss(None, DISABLED)  # the owner before may have died before all had heard
+    user._let_go()
 
 
 def answer_for_nobody(user: User, message: Marked) -> None:
@@ -59,4 +59,4 @@ def answer_for_nobody(user: User, message: Marked) -> None:
         user._ctx.tell(message.origin, AccountGone(user._name))
     else:
         user._ctx.tell(message.origin, MarkKept(user._name, message.seq, message.seq))
-    user._ctx.stop()
+    user._let_go()

@@ -303,6 +303,28 @@ def test_whose_account_is_deleted_is_sent_away_and_what_they_wrote_stays() -> No
     assert code(request(town, bob, c.Who, user="ann")) == "no_such_user"
 
 
+def test_a_session_that_did_not_hear_that_its_account_is_gone_is_told_again() -> None:
+    town = Town(["a", "b"])
+    ann = user_on(town, "a", "ann")
+    town.register(ann)
+    device = town.connect(ann, "b")
+    deaf = device.handle
+    town.network.cut("a", "b")
+    town.ask(
+        saga_id("delete", ann, next(key for key in map(str, range(99)) if is_on(town, "a", saga_id("delete", ann, key)))),
+        DeleteAccount(ann),
+    )
+    town.settle(2.0)
+    assert device.close_code is None and deaf is not None
+    town.network.heal("a", "b")
+    town.settle(15.0)
+    assert device.close_code == DISABLED
+
+
+def is_on(town: Town, life: str, address: ActorId) -> bool:
+    return town.view is not None and town.view.owner(slot_of(address)) == life
+
+
 # --- bounds, and what cannot be reached ------------------------------------------------------------------------------
 
 
