@@ -36,7 +36,7 @@ class Settings(BaseModel):
     store: str = Field(default="", max_length=1000)
     """Where messages are stored: unset: in database files in `data`, for one machine; or in a Cassandra cluster, as
     `cassandra://user:password@host1,host2:9042/keyspace?dc=name&tls=yes`; [login and certificates](cassandra.md#who-gets-in) can lie in
-    files. It cannot be changed later."""
+    files. `warbler store copy` brings what is stored from one to another."""
     key_file: Path | None = None
     """File of the master key, which unlocks the message bodies. Unset: `master.key` in the data folder. Keep a copy
     elsewhere: without it nobody can read what is stored."""
