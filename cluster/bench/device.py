@@ -250,6 +250,8 @@ class Device:
 
         def first(data: bytes, start: int, stop: int) -> None:
             answer = orjson.loads(data[start:stop])
+            if answer.get("retry"):
+                return  # it stays where it is
             if answer["t"] != "welcome" or welcomed.done():
                 raise LoadError(f"{self._name} was not taken: {answer}")
             old, self._client = self._client, client

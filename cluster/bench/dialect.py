@@ -19,6 +19,8 @@ TAG_AT = 6
 CONNECTING_AT_ONCE = 64
 """Connections that are set up side by side."""
 _ANSWER_TIMEOUT_S = 30.0
+_PAUSE_S = 0.5
+"""Before a request is made again, where the server names no time."""
 _TRIES = 30
 """Of a request that can succeed later, before that is an error."""
 _PAGE = 200
@@ -81,8 +83,8 @@ class Member:
             answer = await asyncio.wait_for(waiter, _ANSWER_TIMEOUT_S)
         except TimeoutError as error:
             raise LoadError(f"no answer to {frame['t']} ({self.client.why_gone()})") from error
-        if answer.get("retry") and answer.get("retry_after"):
-            raise TurnedAway(answer["retry_after"])
+        if answer.get("retry"):
+            raise TurnedAway(answer.get("retry_after") or _PAUSE_S)
         if answer["t"] in ("error", "refused"):
             raise LoadError(f"{frame['t']} was refused: {answer}")
         return answer

@@ -15,12 +15,15 @@ from typing import Any
 from actors.runtime.actor import actor_id
 from actors.runtime.ring import slot_of
 from actors.runtime.view import View, wanted_moves
-from actors.store.cluster_file import ClusterFile
+from actors.store.cluster_record import ClusterRecord
 from cluster.bench.killable import free_port
 from cluster.bench.lean_client import LoadError
 from cluster.membership import Membership
 from cluster.processes import ProcessId
+from cluster.settings import Settings
+from cluster.stores import open_record
 from tests.faults.network import Network
+from tests.faults.nodes import Nodes
 
 LIMIT_S = 60.0
 KEPT_LINES = 400
@@ -52,13 +55,16 @@ class Cell:
 class Cells:
     """The cells by name. `network`: where their links go through proxies."""
 
-    def __init__(self, data: Path, names: tuple[str, ...], environment: Mapping[str, str], *, apart: bool = False) -> None:
-        """`apart`: links go through a network that can be cut."""
+    def __init__(
+        self, data: Path, names: tuple[str, ...], environment: Mapping[str, str], *, apart: bool = False, nodes: Nodes | None = None
+    ) -> None:
+        """`apart`: links go through a network that can be cut. `nodes`: of the database, where that is Cassandra."""
         self.data = data
         self.cells = {name: Cell(name) for name in names}
         self.network = Network(names) if apart else None
-        self._environment = {**os.environ, **environment}
-        self._cluster: ClusterFile | None = None
+        self.nodes = nodes
+        self._environment = {**os.environ, **environment, **({"WARBLER_STORE": nodes.url} if nodes is not None else {})}
+        self._cluster: ClusterRecord | None = None
         # those that were taken off, too
         self._all: list[Cell] = list(self.cells.values())
         self._news = asyncio.Event()
@@ -79,7 +85,7 @@ class Cells:
         if self.network is not None:
             await self.network.start()
         await asyncio.gather(*(self.start_one(name) for name in self.cells))
-        self._cluster = ClusterFile(self.data)
+        self._cluster = open_record(Settings(data=self.data, store=self.nodes.url if self.nodes is not None else ""))
         await self.settled()
 
     async def start_one(self, name: str) -> None:
@@ -145,7 +151,9 @@ class Cells:
             return await self.cells[name].running.wait()
 
     async def heal(self) -> None:
-        """Start again what has ended; returns when all share the slots."""
+        """Start again what has ended, the database first; returns when all share the slots."""
+        if self.nodes is not None:
+            await self.nodes.heal()
         dead = [cell.name for cell in self.cells.values() if not cell.lives]
         await asyncio.gather(*(self.start_one(name) for name in dead))
         await self.settled()
@@ -184,7 +192,7 @@ class Cells:
     def coordinator(self) -> str:
         """The name of the cell that has the duty; empty where nobody has."""
         assert self._cluster is not None
-        holder = self._cluster.lease()[0]
+        holder = self._cluster.look(0)[2]
         return next((cell.name for cell in self.view().cells if cell.life == holder), "")
 
     def owned_by(self, names: tuple[str, ...], rooms: list[str]) -> list[str]:

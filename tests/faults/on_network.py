@@ -27,7 +27,7 @@ def network_of(cells: Cells) -> Network:
     return cells.network
 
 
-async def _cut_off(storm: Storm, cells: Cells, name: str) -> None:
+async def cut_one_off(storm: Storm, cells: Cells, name: str) -> None:
     """Nothing gets to a cell nor from it, until its rooms are back elsewhere; then the cut is healed, and it finds that it is out."""
     life, rooms, network = cells.life(name), cells.owned_by((name,), storm.rooms), network_of(cells)
     network.part(name)
@@ -40,12 +40,12 @@ async def _cut_off(storm: Storm, cells: Cells, name: str) -> None:
 
 async def cut_off(storm: Storm, cells: Cells) -> None:
     """One that does not coordinate."""
-    await _cut_off(storm, cells, not_coordinator(cells))
+    await cut_one_off(storm, cells, not_coordinator(cells))
 
 
 async def coordinator_cut_off(storm: Storm, cells: Cells) -> None:
     """The one that has the duty: it gives it back, since it could end nobody."""
-    await _cut_off(storm, cells, cells.coordinator)
+    await cut_one_off(storm, cells, cells.coordinator)
 
 
 async def _one_way(storm: Storm, cells: Cells, name: str, *, mute: bool) -> None:

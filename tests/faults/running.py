@@ -13,6 +13,7 @@ from cluster.bench.load import generator_settings
 from cluster.bench.servers import UNLIMITED
 from tests.faults.cells import Cells
 from tests.faults.gauge import Report
+from tests.faults.nodes import Nodes
 from tests.faults.on_cells import POISON, Plan
 from tests.faults.storm import Seats, Storm
 from tests.kit.fault_plan import disturbed
@@ -28,7 +29,8 @@ class Running:
         self._plans = plans
         self._cells = cells
         self._names = frozenset(cells.cells)
-        self._seats = Seats(data, rounds * sum(plan.shape.accounts + plan.listeners for plan in plans.values()), SHARDS)
+        accounts = rounds * sum(plan.shape.accounts + plan.listeners for plan in plans.values())
+        self._seats = Seats(data, accounts, SHARDS, store=cells.nodes.url if cells.nodes is not None else "")
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
     @classmethod
@@ -42,9 +44,10 @@ class Running:
         apart: bool = False,
         names: tuple[str, ...] = NAMES,
         settings: Mapping[str, str] = UNLIMITED,
+        nodes: Nodes | None = None,
     ) -> Iterator[Running]:
-        """A running one, with people for so many rounds of all scenarios."""
-        cells = Cells(data, names, {**settings, **disturbed(data, far=apart, crashes=(POISON,))}, apart=apart)
+        """A running one, with people for so many rounds of all scenarios. `nodes`: of the database, which runs."""
+        cells = Cells(data, names, {**settings, **disturbed(data, far=apart, crashes=(POISON,))}, apart=apart, nodes=nodes)
         running = cls(data, plans, rounds, cells)
         with running._runner as runner:
             try:

@@ -1,6 +1,6 @@
 """Plays scenarios again and again, and writes how they went into the report.
 
-    python -m tests.faults.soak --minutes 30 [--only cells,network,people,return,growth,skew,ray,upkeep,long] [--kept FILE] [--report docs/faults.md]
+    python -m tests.faults.soak --minutes 30 [--only cells,network,people,return,growth,skew,ray,upkeep,cassandra,long] [--kept FILE] [--report docs/faults.md]
 
 Runs are added to those in the file `--kept`, so that a report can be gathered over several calls.
 """
@@ -22,12 +22,14 @@ from typing import Protocol
 from cluster.bench.lean_client import LoadError
 from cluster.bench.servers import ADMITTING
 from tests.faults.gauge import Report, at
+from tests.faults.on_cassandra import ON_CASSANDRA
 from tests.faults.on_cells import ON_CELLS
 from tests.faults.on_growth import EVEN_AFTER, LOST, MOVED_MORE, ON_GROWTH, ON_SKEW, PAUSE
 from tests.faults.on_network import ON_NETWORK
 from tests.faults.on_people import BACK, ON_PEOPLE, ON_RETURN, SLOWER
 from tests.faults.on_ray import FOR_LONG, ON_RAY, PUT_OFF, UPKEEP
 from tests.faults.running import Running
+from tests.faults.running_on_cassandra import on_nodes
 from tests.faults.running_on_ray import RunningOnRay
 
 ROUNDS = 3
@@ -54,6 +56,7 @@ GROUPS: dict[str, Group] = {
     "skew": (tuple(ON_SKEW), partial(Running.on, plans=ON_SKEW, rounds=ROUNDS, names=("cell-1",))),
     "ray": (tuple(ON_RAY), partial(RunningOnRay.on, plans=ON_RAY, rounds=ROUNDS)),
     "upkeep": (tuple(UPKEEP), partial(RunningOnRay.on, plans=UPKEEP, rounds=ROUNDS)),
+    "cassandra": (tuple(ON_CASSANDRA), partial(on_nodes, plans=ON_CASSANDRA, rounds=ROUNDS)),
     "long": (tuple(FOR_LONG), partial(RunningOnRay.on, plans=FOR_LONG, rounds=ROUNDS)),
 }
 NAMES = [name for scenarios, _ in GROUPS.values() for name in scenarios]

@@ -38,8 +38,8 @@ class Server(Protocol):
 class Seats:
     """Accounts of a new folder, each given once: every scenario has people of its own."""
 
-    def __init__(self, data: Path, accounts: int, shards: int, secrets: Path | None = None) -> None:
-        self._left = seed_accounts(data, accounts, prefix="user", devices=DEVICES, cells=shards, secrets=secrets)
+    def __init__(self, data: Path, accounts: int, shards: int, secrets: Path | None = None, store: str = "") -> None:
+        self._left = seed_accounts(data, accounts, prefix="user", devices=DEVICES, cells=shards, secrets=secrets, store=store)
 
     def take(self, count: int) -> list[list[Account]]:
         """So many users."""

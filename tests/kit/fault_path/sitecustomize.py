@@ -205,6 +205,40 @@ def _break_store(module: ModuleType, plan: _Plan) -> None:
     store._write, module._guarded = maybe_write, maybe_read  # type: ignore[attr-defined]
 
 
+def _break_driver(module: ModuleType, plan: _Plan) -> None:
+    driver = module.Driver
+    send, write = driver.send, driver.write
+
+    def lost() -> Exception:
+        error: Exception = module.StoreUnavailable("cut off from the store")
+        return error
+
+    def maybe_send(self: Any, asks: Any, done: Callable[[Any], None]) -> None:
+        # What is under way at the cut may be done, and its answer does not come.
+        if plan.has_store:
+            send(self, asks, lambda answer: done(answer if plan.has_store else lost()))
+        else:
+            done(lost())
+
+    def maybe_write(self: Any, asks: Any, done: Callable[[Any], None]) -> None:
+        if plan.has_store:
+            write(self, asks, lambda error: done(error if plan.has_store else lost()))
+        else:
+            done(lost())
+
+    driver.send, driver.write = maybe_send, maybe_write
+
+
+def _break_writer(module: ModuleType, plan: _Plan) -> None:
+    append = module.Writer._append
+
+    def maybe_append(self: Any, together: Any, staged: Any) -> None:
+        plan.maybe_freeze()
+        append(self, together, staged)
+
+    module.Writer._append = maybe_append
+
+
 def _move_apart(module: ModuleType, plan: _Plan) -> None:
     if plan.is_far:
         module.pid_space = lambda: f"of {os.environ.get('FAULT_CELL', '')}"  # type: ignore[attr-defined]
@@ -237,6 +271,8 @@ _BREAKERS: dict[str, Callable[[ModuleType, _Plan], None]] = {
     "actors.saga": _break_operations,
     "actors.user_list": _say_marks,
     "actors.chat_cell": _watch_slots,
+    "actors.store.cassandra.driver": _break_driver,
+    "actors.store.cassandra.writer": _break_writer,
     "actors.store.sqlite": _break_store,
     "cluster.file_registry": _break_registry,
     "cluster.processes": _move_apart,
