@@ -78,6 +78,8 @@ class Member:
     async def _wait(self, q: int, frame: dict[str, Any]) -> dict[str, Any]:
         waiter: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[q] = waiter
+        if self.client.gone.done():
+            raise LoadError(f"{frame['t']} could not be asked ({self.client.why_gone()})")
         self.client.write(text_frame(orjson.dumps(frame)))
         try:
             answer = await asyncio.wait_for(waiter, _ANSWER_TIMEOUT_S)

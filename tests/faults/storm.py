@@ -96,12 +96,21 @@ class Storm:
         """Wait for so many more answers."""
         await self.crowd.answers(answers, BACK_S)
 
+    async def _make_rooms(self) -> None:
+        """What an earlier fault left behind may still end an edge: then what is missing is made at another one."""
+        while True:
+            try:
+                return await self.crowd.make_rooms()
+            except (LoadError, ConnectionError) as error:
+                print(f"{self.name}: rooms are made again: {error}\n{self._server.story()}")
+                await self._server.heal()
+
     async def play(self, fault: Callable[[], Awaitable[None]]) -> Report:
         """Chat, break, chat on, mend, compare; prints the figures, and fails on a broken promise."""
         crowd = self.crowd
         try:
             async with asyncio.timeout(BACK_S):
-                await crowd.make_rooms()
+                await self._make_rooms()
                 crowd.make_devices()
                 await crowd.come(crowd.present)
             crowd.chat()
