@@ -28,12 +28,18 @@ def is_held(data: Path, life: str) -> bool:
     """Whether the process of a life runs, frozen or not."""
     try:
         with _path(data, life).open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared: two who look at once do not take each other for the life.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except BlockingIOError:
         return True
     return False
+
+
+def held(data: Path) -> list[str]:
+    """The lives whose processes run, frozen or not, on the machines that share this data folder."""
+    return sorted(path.stem for path in (data / "run" / LIVES).glob("*.lock") if is_held(data, path.stem))
 
 
 def was_held(data: Path, life: str) -> bool:

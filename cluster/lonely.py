@@ -12,6 +12,7 @@ from cluster.app import CellApp
 from cluster.data_folder import prepare
 from cluster.figures import Identity
 from cluster.folder_lock import folder_lock
+from cluster.living import check_nobody_lives_here
 from cluster.membership import Membership
 from cluster.problems import StartProblem
 from cluster.processes import is_alive, kill_for_sure
@@ -41,6 +42,7 @@ async def only_cell(settings: Settings) -> AsyncIterator[CellApp]:
     """A started cell that owns everything; its doors are closed. Raises `StartProblem`."""
     prepare(settings)
     with folder_lock(settings):
+        check_nobody_lives_here(settings)
         cluster = open_record(settings)
         try:
             membership = Membership(cluster)

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from cluster.life_lock import held
+from cluster.living import anybody_lives
 from cluster.problems import StartProblem, last_words
 from cluster.processes import command_of, end_session, session_members
 from cluster.ray_environment import (
@@ -31,6 +33,11 @@ from cluster.settings import Settings
 START_LIMIT_S = 60.0
 END_LIMIT_S = 6.0
 HEAD_LIMIT_S = 2.0
+MEND = "`warbler up` starts all of it anew on the same data, `warbler down` ends what is left."
+MEND_JOINED = (
+    "Start the head again as it was started (`warbler node --head ...`), then `warbler up --address {}`: the cells go on meanwhile. "
+    "`warbler down` ends those of this machine."
+)
 
 
 class Starting:
@@ -92,11 +99,12 @@ def joined(settings: Settings) -> None:
 
 
 def running(settings: Settings) -> Instance | None:
-    """The instance of a data folder, where its processes run, or its head answers where it was joined."""
+    """The instance of a data folder, where its processes run; where it was joined: its head answers, or cells of it live without their head."""
     instance = read_instance(settings)
-    if instance is None or not (_answers(instance) if not instance.session else _runs(instance)):
+    if instance is None:
         return None
-    return instance
+    runs = _runs(instance) if instance.session else _answers(instance) or anybody_lives(settings)
+    return instance if runs else None
 
 
 def _runs(instance: Instance) -> bool:
@@ -117,16 +125,16 @@ def check_head(instance: Instance) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=HEAD_LIMIT_S).close()
     except (OSError, ValueError) as error:
-        raise StartProblem(
-            f"Ray's head at {instance.address} does not answer, though its cells may still serve. `warbler up` starts all of it anew "
-            "on the same data, `warbler down` ends what is left."
-        ) from error
+        mend = MEND if instance.session else MEND_JOINED.format(instance.address)
+        raise StartProblem(f"Ray's head at {instance.address} does not answer, though its cells may still serve. {mend}") from error
 
 
 def end(settings: Settings) -> None:
-    """End the instance and all its processes, cells too; one that was joined is only forgotten. Raises `StartProblem` where
-    some cannot be ended."""
+    """End the instance and all its processes, cells too; one that was joined is only forgotten, and not while cells of it live here.
+    Raises `StartProblem` where some cannot be ended."""
     instance = read_instance(settings)
+    if instance is not None and not instance.session and held(settings.data):
+        return
     if instance is not None and instance.session:
         if not end_session(instance.session, lambda pid: _belongs(pid, instance), limit_s=END_LIMIT_S):
             left = ", ".join(map(str, session_members(instance.session)))

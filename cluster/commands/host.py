@@ -41,8 +41,11 @@ def new_request() -> str:
 @contextlib.contextmanager
 def connected_host(settings: Settings) -> Iterator[RayHost]:
     """Connected to the running instance. Raises `StartProblem`."""
-    if ray_instance.running(settings) is None:
+    instance = ray_instance.running(settings)
+    if instance is None:
         raise StartProblem(f"No server is running on {settings.data}; start it with `warbler up`.")
+    if not instance.session:
+        ray_instance.check_head(instance)
     host = load_host(settings)
     host.connect()
     try:

@@ -16,8 +16,9 @@ from cluster.checks import check_start
 from cluster.commands.host import load_host
 from cluster.commands.options import setting_options, settings_of
 from cluster.data_folder import prepare, remember_cells, remembered_port
+from cluster.living import check_nobody_lives_here
 from cluster.problems import StartProblem
-from cluster.ray_environment import write_url
+from cluster.ray_environment import Instance, write_url
 from cluster.settings import Settings
 from cluster.tree_rows import notes
 
@@ -60,9 +61,13 @@ def command(ctx: click.Context, foreground: bool) -> None:
 
 
 def _found(settings: Settings) -> RayHost | None:
-    """A server that runs already and answers; it is taken over. What is left of one that was killed is not."""
-    if ray_instance.running(settings) is None:
+    """A server that runs already and answers; it is taken over. What is left of one that was killed is not; but
+    where others started Ray, its cells go on without its head, and it has to be back. Raises `StartProblem` then."""
+    instance = ray_instance.running(settings)
+    if instance is None:
         return None
+    if not instance.session:
+        ray_instance.check_head(instance)
     host = load_host(settings)
     try:
         host.connect()
@@ -79,6 +84,7 @@ def _found(settings: Settings) -> RayHost | None:
 def _started(settings: Settings) -> RayHost:
     """A new Ray with a supervisor."""
     ray_instance.end(settings)
+    check_nobody_lives_here(settings)
     check_start(settings)
     with ray_instance.started(settings) as starting:
         # Ray's own import takes as long as its start: both at once.
@@ -95,6 +101,7 @@ def _started(settings: Settings) -> RayHost:
 
 def _joined(settings: Settings) -> RayHost:
     """A Ray that runs, with a supervisor of ours."""
+    ray_instance.check_head(Instance(settings.address, 0, ""))
     check_start(settings)
     ray_instance.joined(settings)
     host = load_host(settings)
