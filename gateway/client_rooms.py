@@ -7,6 +7,7 @@ pull after the last seq that is there. What a pull brings is taken as it is: seq
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from actors.commands import MAX_PAGE
 from actors.events import Entry, Page, RoomInfo
@@ -20,7 +21,7 @@ MAX_PULLING = 4
 class _RoomView:
     """How far one room is."""
 
-    __slots__ = ("acked", "done", "have", "head", "is_pulling", "must_pull")
+    __slots__ = ("acked", "done", "have", "head", "is_pulling", "must_pull", "reopened")
 
     def __init__(self, have: int | None) -> None:
         # the last seq that was taken in; None: not known where to begin
@@ -28,6 +29,8 @@ class _RoomView:
         # the last seq that the server has spoken of
         self.head = 0
         self.is_pulling = False
+        # told as open to this member since the pull went out
+        self.reopened = False
         # the server says that something may be missing, not how much
         self.must_pull = False
         # the last seq that the program is done with, and the last one that the server was told
@@ -50,8 +53,21 @@ class Rooms:
         self._behind: dict[str, None] = {}
         self._unacked: dict[str, None] = {}
         self._pulling = 0
+        # rooms that changed while a page of the list is under way
+        self._changed: set[str] | None = None
 
     # --- what the server says ---
+
+    def asks_for_list(self) -> None:
+        """A page of the list is asked for: what changes from here on is newer than what it will say."""
+        self._changed = set()
+
+    def page_listed(self, infos: Sequence[RoomInfo], is_back: bool) -> None:
+        """The page, without rooms that have changed meanwhile."""
+        changed, self._changed = self._changed or set(), None
+        for info in infos:
+            if info.room not in changed:
+                self.listed(info, is_back)
 
     def listed(self, info: RoomInfo, is_back: bool = False) -> None:
         """A room in a welcome or in a page of rooms: what is there already is old, for who begins after the head. `is_back`: this device
@@ -67,7 +83,10 @@ class Rooms:
 
     def changed(self, info: RoomInfo) -> None:
         """A room that this person's list has gained, or that changed, just now."""
+        if self._changed is not None:
+            self._changed.add(info.room)
         view = self._told(info)
+        view.reopened = info.role != "none"
         if view.have is None:
             is_new = self._from_first or info.kind == "direct" or not info.head
             self._begin(info.room, view, info.first - 1 if is_new else max(info.head, info.first) - 1)
@@ -107,7 +126,7 @@ class Rooms:
             room = next(iter(self._behind))
             del self._behind[room]
             view = self._views[room]
-            view.is_pulling, view.must_pull = True, False
+            view.is_pulling, view.must_pull, view.reopened = True, False, False
             self._pulling += 1
             out.append((room, view.have or 0, MAX_PAGE))
         return out
@@ -128,7 +147,7 @@ class Rooms:
     def not_pulled(self, room: str, is_gone: bool) -> None:
         """A pull failed. `is_gone`: the room is not open to this member any more; else it is to be pulled again."""
         view = self._end_of_pull(room)
-        if is_gone:
+        if is_gone and not view.reopened:
             view.head = view.have or 0
         else:
             view.must_pull = True

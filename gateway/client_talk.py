@@ -318,12 +318,12 @@ class Talk:
             self._repairs[self._q] = None
             out.append(c.Rooms(self._q, self._list_after, c.MAX_PAGE))
             self._list_after = None
+            self.rooms.asks_for_list()
         return out
 
     def _listed(self, result: dict[str, Any]) -> None:
         infos = msgspec.convert(result.get("rooms", []), list[e.RoomInfo])
-        for info in infos:
-            self.rooms.listed(info, self._is_back)
+        self.rooms.page_listed(infos, self._is_back)
         if result.get("more") and infos:
             self._list_after = infos[-1].room
 

@@ -246,3 +246,25 @@ def test_whatever_gets_lost_every_entry_comes_once_and_in_order(data: st.DataObj
         after = under_way.pop(0)
         rooms.pulled(page(*range(after + 1, head + 1), head=head))
     assert got + taken(rooms) == list(range(1, head + 1))
+
+
+def test_a_pull_that_was_refused_is_repeated_where_the_room_was_opened_to_this_member_meanwhile() -> None:
+    rooms = Rooms({"abcd": 3}, from_first=False)
+    rooms.came_to("abcd", 5)
+    assert rooms.pulls() == [("abcd", 3, 200)]
+    rooms.changed(info(8))
+    rooms.not_pulled("abcd", is_gone=True)
+    assert rooms.pulls() == [("abcd", 3, 200)]
+    rooms.not_pulled("abcd", is_gone=True)
+    assert rooms.pulls() == []
+
+
+def test_a_page_of_the_list_does_not_take_back_what_changed_since_it_was_asked_for() -> None:
+    rooms = Rooms({}, from_first=True)
+    rooms.asks_for_list()
+    rooms.changed(RoomInfo("abcd", "room", head=7, role="none"))
+    rooms.page_listed([info(5), info(2, room="efgh")], is_back=False)
+    assert {room: told.role for room, told in rooms.infos.items()} == {"abcd": "none", "efgh": "member"}
+    rooms.asks_for_list()
+    rooms.page_listed([info(9)], is_back=False)
+    assert rooms.infos["abcd"].role == "member"

@@ -44,6 +44,8 @@ export class Chat {
   private queued = new Set<string>();
   private dirtyRooms = new Set<string>();
   private goneRooms = new Set<string>();
+  /** Rooms that changed since a page of the list was asked for. */
+  private changedRooms = new Set<string>();
   private dirtyLanes = new Set<string>();
   private dirtySince = false;
 
@@ -111,7 +113,7 @@ export class Chat {
       case "refused": return this.refused(event);
       case "head": return this.head(event.room, event.head);
       case "lagging": return Object.entries(event.heads).forEach(([room, head]) => this.head(room, head));
-      case "room": return this.roomChanged(event.room, event.since);
+      case "room": this.changedRooms.add(event.room.room); return this.roomChanged(event.room, event.since);
       case "read": return this.readMark(event.room, event.user, event.seq);
       case "page": return void this.requests.answer(event.q, { page: event });
       case "ok": return void this.requests.answer(event.q, { result: event.result });
@@ -152,9 +154,14 @@ export class Chat {
     this.dirtySince = true;
   }
 
+  /** A page of the list is asked for: what changes from here on is newer than what it will say. */
+  asksForRooms(): void {
+    this.changedRooms.clear();
+  }
+
   takeRooms(result: Record<string, unknown>): RoomInfo[] {
     const infos = roomsOf(result);
-    for (const info of infos) this.takeInfo(info);
+    for (const info of infos) if (!this.changedRooms.has(info.room)) this.takeInfo(info);
     return infos;
   }
 

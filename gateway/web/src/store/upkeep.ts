@@ -237,6 +237,7 @@ export class Upkeep {
     let after = "";
     try {
       for (let more = true; more; ) {
+        this.chat.asksForRooms();
         const answer = await this.chat.ask({ t: "rooms", after, limit: 200 });
         if (!("result" in answer)) return;
         const infos = this.chat.takeRooms(answer.result);
