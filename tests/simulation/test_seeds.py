@@ -16,7 +16,7 @@ from tests.simulation.seed import run_seed
 
 BLOCK = 10
 QUICK_SEEDS = 200
-SECONDS = float(os.environ.get("SIMULATION_SECONDS", "360"))
+SECONDS = float(os.environ.get("SIMULATION_SECONDS", "240"))
 """How long the slow test goes on."""
 
 
