@@ -31,7 +31,7 @@ ROOM_IDLE_S = 90.0
 USER_IDLE_S = 180.0
 """Longer than the quiet minute after which marks are asked away."""
 RELAY_IDLE_S = 60.0
-SAGA_IDLE_S = 10.0
+SAGA_IDLE_S = 1.0
 """Of one that waits for nothing: it has ended."""
 
 

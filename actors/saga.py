@@ -100,7 +100,6 @@ class Saga(Actor):
         """Its last owner died, or a step has to be tried again."""
         self._tick_is_due = self._tick_is_due and not isinstance(message, Tick)
         if self._state is None:
-            self._ctx.stop()
             return
         try:
             await self._to_its_end()
@@ -114,7 +113,6 @@ class Saga(Actor):
         if self._state is not None:
             return
         if self._ports.running() > MAX_RUNNING:
-            self._ctx.stop()
             raise Overloaded("too_many_operations", retry_after=1.0)
         self._user, self._began_at = user, int(self._ctx.wall() * 1000)
         await self._record(first)
@@ -138,8 +136,7 @@ class Saga(Actor):
         if isinstance(after, Ended):
             await self._commit((), (Gone("sagas", (self._name,)),))
             self._state = None
-            self._ctx.stop()
-            return after
+            return after  # it goes when it is idle: a repeat that waits already may begin anew, and must not lose its timer
         await self._record(after)
         return None
 

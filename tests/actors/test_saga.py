@@ -356,5 +356,15 @@ def test_one_that_has_ended_takes_no_memory() -> None:
     town = Town()
     town.register("ann", "bob")
     town.ask(saga_id("create", "ann", "k"), MakeRoom("ann", "room1", "Tea", "", False, ["bob"]))
-    town.settle(1.0)
+    town.settle(8.0)
     assert town.any_host().cell.counters["live_saga"] == 0
+
+
+def test_one_that_is_asked_for_again_the_moment_it_ends_is_done_again_to_its_end() -> None:
+    town = Town()
+    town.register("ann", "bob")
+    cell = town.any_host().cell
+    asked = [cell.ask(saga_id("delete", "bob", ""), DeleteAccount("bob")) for _ in range(3)]
+    town.settle(5.0)
+    assert [promise.settled for promise in asked] == [True] * 3
+    assert not town.disk.tables.get("sagas") or not any(town.disk.tables["sagas"].values())
