@@ -26,7 +26,7 @@ FOUND_BY = {
     "a_seats_file_is_named_by_its_number_alone": 18,
     "acknowledged_before_the_commit": 7,
     "acknowledged_before_the_sync": 0,
-    "an_acknowledgement_hides_the_head": 209,
+    "an_acknowledgement_hides_the_head": 645,
     "an_activation_races_its_own_append": 127,
     "an_unknown_outcome_is_a_failure": 7,
     "marks_for_the_absent_only": 65,
