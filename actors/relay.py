@@ -246,7 +246,10 @@ class Relay(Actor):
                 raise
             finally:
                 del self._reads[key]
-        return await promise
+        page = await promise
+        if request.by in self._first:
+            return page
+        return await self._ctx.ask(self._address, request)  # gone meanwhile, or with another device alone: the room knows
 
     # --- changes around it -------------------------------------------------------------------------------------------
 

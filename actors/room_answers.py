@@ -22,15 +22,19 @@ if TYPE_CHECKING:
 
 @reads(History, ReadLog)
 async def on_history(room: Room, request: History | ReadLog) -> HistoryPage:
-    """A page of the log, from the store: never holds up a post."""
+    """A page of the log, from the store: never holds up a post. Who leaves while it is read does not get it: it may hold what was said
+    since."""
     room.must_exist()
     first = room.log.roster.member(request.by).first if isinstance(request, History) else 1
     try:
-        return await history_page(room.ports.store, room.log, first, request)
+        page = await history_page(room.ports.store, room.log, first, request)
     except StoreError as error:
         if isinstance(error, Unreadable):
             room.ports.places.report("damaged", actor_id("room", room.log.room), None, error)
         raise unreadable(error) from None
+    if isinstance(request, History):
+        room.log.roster.member(request.by)
+    return page
 
 
 @reads(Describe)

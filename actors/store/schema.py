@@ -122,5 +122,6 @@ def shard_schema() -> tuple[str, ...]:
 
 
 def saga_schema() -> tuple[str, ...]:
-    """The step that adds the log of running operations."""
-    return TABLES[SagaRow].ddl(), "CREATE INDEX sagas_slot ON sagas (slot)"
+    """The step that adds the log of running operations, where it is not there."""
+    table = TABLES[SagaRow].ddl().replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)
+    return table, "CREATE INDEX IF NOT EXISTS sagas_slot ON sagas (slot)"

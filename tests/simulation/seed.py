@@ -90,7 +90,10 @@ def _missing(world: World) -> Iterator[Violation]:
     """What devices that are on do not have yet."""
     for room in sorted(world.disk.rows.tables.get(MemberRow.table, {})):
         members = {row.user: row for row in _members(world, room)}
-        head = world.disk.seats.of(room).rows(EntryRow, room)[-1].seq
+        entries = world.disk.seats.of(room).rows(EntryRow, room)
+        if not entries and not members:
+            continue  # a process was wished for, and the room never made
+        head = entries[-1].seq
         for device in world.devices:
             if not device.is_on:
                 continue
