@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from actors.edge import LocalSessions
 from actors.errors import ChatError
@@ -89,7 +90,8 @@ class Relay(Actor):
     async def on_interest(self, message: Interest) -> None:
         """Grant after the room's cell has checked the membership; the answer carries the head."""
         if message.session not in self._users:
-            await self._admit(message.session, message.user)
+            with suppress(ChatError):  # it waits
+                await self._admit(message.session, message.user)
 
     async def _admit(self, session: ActorId, user: str) -> None:
         try:
@@ -99,8 +101,9 @@ class Relay(Actor):
             if error.retry:
                 self._waiting[session] = user
                 self._tick_later()
-            else:
-                self._dismiss([user])
+                raise
+            self._dismiss([user])
+            self._wait_for([(session, user)])
             return
         self._waiting.pop(session, None)
         self._owner = owner
@@ -137,7 +140,18 @@ class Relay(Actor):
         """These are no longer members, as of the entry `at`."""
         gone = {user for user in users if at is None or at > self._granted.get(user, 0)}
         if gone:
-            self._remove([session for session, user in self._users.items() if user in gone])
+            removed = [(session, user) for session, user in self._users.items() if user in gone]
+            self._remove([session for session, _ in removed])
+            self._wait_for(removed)
+
+    def _wait_for(self, removed: Sequence[tuple[ActorId, str]]) -> None:
+        """A session whose list still has the room may never hear that its user left, where the user is back at once: it is asked for
+        again until it hears."""
+        for address, user in removed:
+            session = self._here.get(address)
+            if session is not None and session.listens_to(self._room):
+                self._waiting[address] = user
+                self._tick_later()
 
     def _check_again(self) -> None:
         """Entries were not seen here, and who left by them is not known: every membership is checked anew."""
@@ -291,7 +305,11 @@ class Relay(Actor):
         if self._owner is None and self._users:
             await self._subscribe_again()
         for session, user in list(self._waiting.items()):
-            if session in self._waiting:
-                await self._admit(session, user)
-            if self._tick_is_due:
-                break  # the room's cell does not answer now: the others would only wait for it one by one
+            here = self._here.get(session)
+            if here is None or (session not in self._users and not here.listens_to(self._room)):
+                self._waiting.pop(session, None)
+            elif session in self._waiting:
+                try:
+                    await self._admit(session, user)
+                except ChatError:
+                    break  # the room's cell does not answer now: the others would only wait for it one by one

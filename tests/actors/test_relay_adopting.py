@@ -50,3 +50,15 @@ def test_sessions_of_a_relay_that_is_behind_the_room_hear_of_the_rooms_head() ->
     relay = scene.relay()
     adopt(scene, relay._head + 5, session_of(scene, dan), dan)
     assert scene.knows(scene.bob) == scene.knows(scene.cat) == relay._head
+
+
+def test_a_session_whose_user_was_out_for_a_moment_and_never_heard_of_it_is_served_again() -> None:
+    scene = Scene()
+    dan = scene.names[2]
+    session, relay = session_of(scene, dan), scene.relay()
+    relay._dismiss([dan], relay._head + 1)
+    assert session not in relay._users
+    say(scene.town, scene.ann, scene.room, 2)
+    scene.town.settle(2.0)
+    assert relay._users[session] == dan
+    assert scene.knows(scene.dan) == relay._head

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from actors.roster import BANNED
 from actors.runtime.view import View
-from actors.store.rows import EntryRow, MemberRow, UserRoomRow
+from actors.store.rows import EntryRow, MemberRow, RoomRow, UserRoomRow
 from cluster.bench.history import Seen, Shown
 from cluster.bench.judge import Violation, explain, judge
 from tests.simulation.cassandra import cassandra_limits
@@ -154,8 +154,10 @@ def _keyed(world: World) -> Iterator[Violation]:
 
 
 def _overheard(world: World) -> Iterator[Violation]:
-    """Who is out of a room is shown nothing that was said there since, not even that."""
+    """Who is out of a room is shown nothing that was said there since; of a public one anybody may read everything."""
     for room in world.disk.rows.tables.get(MemberRow.table, {}):
+        if any(row.public for row in world.disk.seats.of(room).rows(RoomRow, room)):
+            continue
         members = {row.user for row in _members(world, room)}
         entries = world.disk.seats.of(room).rows(EntryRow, room)
         out = {json.loads(row.body)["user"]: row.seq for row in entries if row.kind in ("leave", "kick")}
