@@ -20,6 +20,7 @@ from actors.store.opening import CannotOpen
 from actors.store.store import StoreError
 from cluster.check_delivery import ask_health
 from cluster.data_folder import open_folder
+from cluster.life_lock import held
 from cluster.places import WEB_DIST
 from cluster.problems import StartProblem
 from cluster.ray_environment import ray_folder, read_url
@@ -230,7 +231,8 @@ def port_problem(host: str, port: int) -> str | None:
 
 def check_start(settings: Settings) -> None:
     """What would stop a start later and less clearly. Raises `StartProblem`; raises this process's bound on open files."""
-    problem = port_problem(settings.host, settings.port) if settings.port else None
+    # Cells of this data folder that live without a supervisor use the port themselves; only a start on their own Ray comes here then.
+    problem = port_problem(settings.host, settings.port) if settings.port and not held(settings.data) else None
     if problem is not None:
         raise StartProblem(
             f"Port {settings.port} of {settings.host} cannot be used: {problem}. Stop what uses it, or choose another with --port."

@@ -14,6 +14,7 @@ import pytest
 from cluster import checks
 from cluster.checks import Finding
 from cluster.data_folder import prepare
+from cluster.life_lock import hold_life
 from cluster.problems import StartProblem
 from cluster.settings import Settings
 
@@ -52,6 +53,12 @@ def test_a_taken_port_is_found_also_where_its_owner_would_share_it(settings: Set
         with pytest.raises(StartProblem, match=f"Port {port} of 127.0.0.1 cannot be used: address already in use"):
             checks.check_start(taken)
     assert checks.check_port(settings.model_copy(update={"port": free_port()})).state == "ok"
+
+
+def test_the_port_of_cells_that_are_taken_over_does_not_stop_the_start(settings: Settings) -> None:
+    (settings.data / "run").mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as cell, hold_life(settings.data, "cell-1-a"):
+        checks.check_start(settings.model_copy(update={"port": cell.getsockname()[1]}))
 
 
 def test_an_address_that_is_not_this_machines_is_found() -> None:
