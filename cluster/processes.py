@@ -112,6 +112,12 @@ def all_pids() -> list[int]:
     return [int(text) for text in listed.stdout.split()]
 
 
+def parents() -> dict[int, int]:
+    """Process -> its parent, of every process that is seen as a file (Linux); elsewhere none."""
+    found = {pid: _fields(pid) for pid in all_pids()} if PROC else {}
+    return {pid: int(fields[1]) for pid, fields in found.items() if fields}
+
+
 def command_of(pid: int) -> str:
     """The command line of a process; empty where it is gone."""
     if PROC:
@@ -151,9 +157,14 @@ def _started(pid: int) -> str | None:
 
 
 def _started_linux(pid: int) -> str | None:
+    fields = _fields(pid)
+    return None if not fields or fields[0] in ("Z", "X") else fields[19]
+
+
+def _fields(pid: int) -> list[str]:
+    """What the system says of a process, from its state on; empty where it is gone."""
     try:
         # The name, in parentheses, may hold blanks and parentheses itself.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return None
-    return None if fields[0] in ("Z", "X") else fields[19]
+        return []

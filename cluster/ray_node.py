@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cluster.addresses import is_own
+from cluster.former_head import DEFAULT_FOLDER, STORAGE_VARIABLE, end_former_head
 from cluster.nodes import CELLS_LABEL, HOST_LABEL, ROLES_LABEL, ZONE_LABEL, resources_of, roles_of
 from cluster.problems import StartProblem, last_words
 from cluster.ray_environment import node_variables
@@ -85,11 +86,14 @@ def start_node(settings: Settings, plan: NodePlan) -> str:
         raise StartProblem("A node needs --secrets: the folder that was made once, by `warbler secrets`, for all nodes.")
     read_secrets(settings.secrets)
     raise_files()
+    storage = storage_of(settings) if plan.head else {}
     if plan.join:
         check_reachable(plan.join)
+    if storage:
+        end_former_head(storage[STORAGE_VARIABLE], plan.temp or DEFAULT_FOLDER, plan.port)
     try:
         done = subprocess.run(
-            command_for(settings, plan), env={**node_variables(settings), **autoscaler_of(plan.autoscaling), **(storage_of(settings) if plan.head else {})}, cwd="/",
+            command_for(settings, plan), env={**node_variables(settings), **autoscaler_of(plan.autoscaling), **storage}, cwd="/",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=START_LIMIT_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
@@ -142,7 +146,7 @@ def storage_of(settings: Settings) -> dict[str, str]:
         settings.data.chmod(0o700)
     except OSError as error:
         raise StartProblem(f"The folder {folder} cannot be made: {error.strerror}.") from error
-    return {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(folder)}
+    return {"RAY_gcs_storage": "rocksdb", STORAGE_VARIABLE: str(folder.resolve())}
 
 
 def _told_labels() -> dict[str, str]:

@@ -93,6 +93,12 @@ class RayNodes:
     def _said(self, command: str) -> Path:
         return self._folder / f"{command}.out"
 
+    async def start_head_again(self) -> None:
+        """As the operator's page says: by the commands with which it was started, whatever its former head has left."""
+        self._head_again = None
+        await self._start_node("head")
+        await self._up()
+
     async def heal(self) -> None:
         """The head, the other node, and all cells run again."""
         if self._head_again is not None:
